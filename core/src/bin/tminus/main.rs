@@ -1,0 +1,3 @@
+//! The `tminus` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Life cycle, heartbeat, retry and the consuming engine.

@@ -1,0 +1,3 @@
+//! Bytes in, values out, and the reverse. Sans-IO: no sockets, no tokio, no clock.
+
+pub mod remoting;

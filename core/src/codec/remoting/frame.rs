@@ -1,0 +1,136 @@
+//! One frame: the command, its ext fields and body.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+/// How a header is written. Readers take both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Serialization {
+    /// Type 0.
+    #[default]
+    Json,
+    /// Type 1, RocketMQ's binary form. Request codes above 32767 do not fit and are written as JSON.
+    Binary,
+}
+
+/// Which language the sender is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Language {
+    /// Java.
+    Java,
+    /// C++.
+    Cpp,
+    /// Python.
+    Python,
+    /// Go.
+    Go,
+    /// Rust: what this crate sends.
+    #[default]
+    Rust,
+    /// Any other number.
+    Other(u8),
+}
+
+/// Bit 0 of `flag`: this frame answers a request.
+pub const FLAG_RESPONSE: i32 = 1;
+/// Bit 1 of `flag`: the sender wants no answer.
+pub const FLAG_ONE_WAY: i32 = 2;
+/// The protocol version this crate says it speaks (V5_5_0).
+pub const VERSION: i32 = 513;
+
+/// Ext fields in sending order; a handful, so a plain list is the fastest map.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExtFields(Vec<(Cow<'static, str>, String)>);
+
+/// A request or a response.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// Request code, or response code when the response bit is set.
+    pub code: i32,
+    /// Sender's language.
+    pub language: Language,
+    /// Sender's version ordinal.
+    pub version: i32,
+    /// Correlates response and request on one connection.
+    pub opaque: i32,
+    /// [`FLAG_RESPONSE`], [`FLAG_ONE_WAY`].
+    pub flag: i32,
+    /// Error text of a response.
+    pub remark: Option<String>,
+    /// Custom header.
+    pub ext: ExtFields,
+    /// Body; no body and an empty body are the same on the wire.
+    pub body: Bytes,
+}
+
+impl ExtFields {
+    /// The value of `name`.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// The value of `name`, parsed; `None` when missing or unreadable.
+    pub fn parse<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
+        self.get(name)?.parse().ok()
+    }
+
+    /// Sets `name`, replacing an earlier value.
+    pub fn set(&mut self, name: impl Into<Cow<'static, str>>, value: impl ToString) {
+        let (name, value) = (name.into(), value.to_string());
+        match self.0.iter_mut().find(|(n, _)| *n == name) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((name, value)),
+        }
+    }
+
+    /// All pairs.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        self.0.iter().map(|(n, v)| (n.as_ref(), v.as_str()))
+    }
+
+    /// Whether there is no field.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Frame {
+    /// A request with this crate's language and version; the connection fills in `opaque`.
+    pub fn request(code: i32) -> Self {
+        Self { code, version: VERSION, ..Self::default() }
+    }
+
+    /// The response to `request` with `code`.
+    pub fn response(request: &Frame, code: i32) -> Self {
+        Self { code, version: VERSION, opaque: request.opaque, flag: FLAG_RESPONSE, ..Self::default() }
+    }
+
+    /// Adds an ext field.
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl ToString) -> Self {
+        self.ext.set(name, value);
+        self
+    }
+
+    /// Sets the remark.
+    pub fn with_remark(mut self, remark: impl Into<String>) -> Self {
+        self.remark = Some(remark.into());
+        self
+    }
+
+    /// Sets the body.
+    pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Whether this is a response.
+    pub fn is_response(&self) -> bool {
+        self.flag & FLAG_RESPONSE != 0
+    }
+
+    /// Whether the sender wants no answer.
+    pub fn is_one_way(&self) -> bool {
+        self.flag & FLAG_ONE_WAY != 0
+    }
+}

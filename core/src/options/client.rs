@@ -1,0 +1,78 @@
+//! Settings that producers and consumers share.
+
+use std::time::Duration;
+
+use super::{Endpoint, Secret, TlsOptions};
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::message::ServerKind;
+
+/// Access key pair, with a security token for temporary credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// Access key: names the user.
+    pub access_key: String,
+    /// Secret key: signs the requests, never travels.
+    pub secret_key: Secret,
+    /// Security token of temporary credentials.
+    pub security_token: Option<Secret>,
+}
+
+impl Credentials {
+    /// A pair without security token.
+    pub fn new(access_key: impl Into<String>, secret_key: impl Into<String>) -> Self {
+        Self { access_key: access_key.into(), secret_key: Secret::new(secret_key), security_token: None }
+    }
+}
+
+/// How a client reaches the servers.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ClientOptions {
+    /// Name servers.
+    pub endpoint: Endpoint,
+    /// Requests are signed when set.
+    pub credentials: Option<Credentials>,
+    /// TLS; off by default.
+    pub tls: TlsOptions,
+    /// Prefix `namespace%` for topics and groups; none by default.
+    pub namespace: Option<String>,
+    /// Overrides the generated client id (`host@pid@random`).
+    pub client_id: Option<String>,
+    /// Which kind of server this is; `Auto` works with all that keep arbitrary times.
+    pub server_kind: ServerKind,
+    /// Time allowed to connect to one address. Default 3 s.
+    pub connect_timeout: Duration,
+    /// Time allowed for one request other than a send. Default 3 s.
+    pub request_timeout: Duration,
+    /// Interval of heartbeats. Default 30 s.
+    pub heartbeat_interval: Duration,
+    /// Interval of route refreshes. Default 30 s.
+    pub route_refresh_interval: Duration,
+    /// The clock that relative delivery times are computed with. Default real.
+    pub clock: Clock,
+}
+
+impl ClientOptions {
+    /// Options with defaults for `endpoint` (see [`Endpoint`] for the syntax).
+    pub fn new(endpoint: &str) -> Result<Self> {
+        Ok(Self {
+            endpoint: endpoint.parse()?,
+            credentials: None,
+            tls: TlsOptions::default(),
+            namespace: None,
+            client_id: None,
+            server_kind: ServerKind::Auto,
+            connect_timeout: Duration::from_secs(3),
+            request_timeout: Duration::from_secs(3),
+            heartbeat_interval: Duration::from_secs(30),
+            route_refresh_interval: Duration::from_secs(30),
+            clock: Clock::real(),
+        })
+    }
+
+    /// Whether connections use TLS.
+    pub fn uses_tls(&self) -> bool {
+        self.tls.enabled || self.endpoint.tls
+    }
+}

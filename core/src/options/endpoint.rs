@@ -1,0 +1,70 @@
+//! Where to connect: one or more addresses of one protocol.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The wire protocol, picked by the scheme of the endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// RocketMQ remoting over TCP: `remoting://host:port`, `remotings://` with TLS, or a bare `host:port`.
+    Remoting,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Protocol::Remoting => "remoting",
+        })
+    }
+}
+
+/// Name servers (remoting): `127.0.0.1:9876`, several separated by `;` or `,`, IPv6 in brackets, names allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The wire protocol.
+    pub protocol: Protocol,
+    /// Whether the scheme asked for TLS.
+    pub tls: bool,
+    /// `host:port` of every server, in the given order.
+    pub addresses: Vec<String>,
+}
+
+impl FromStr for Endpoint {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let bad = |why: String| Error::new(ErrorKind::InvalidArgument, "endpoint", why);
+        let text = text.trim();
+        let (tls, rest) = match text.split_once("://") {
+            None => (false, text),
+            Some(("remoting", rest)) => (false, rest),
+            Some(("remotings", rest)) => (true, rest),
+            Some((scheme @ ("grpc" | "grpcs" | "http" | "https"), _)) => {
+                let why = format!("{scheme}:// endpoints are not supported yet; use remoting://host:port");
+                return Err(Error::new(ErrorKind::Unsupported, "endpoint", why));
+            }
+            Some((scheme, _)) => {
+                return Err(bad(format!("unknown scheme {scheme:?} in {text:?}; use host:port or remoting://host:port")));
+            }
+        };
+        let addresses: Vec<String> =
+            rest.split([';', ',']).map(str::trim).filter(|a| !a.is_empty()).map(str::to_owned).collect();
+        if addresses.is_empty() {
+            return Err(bad("no address given; use host:port, for example 127.0.0.1:9876".into()));
+        }
+        for address in &addresses {
+            let port = address.rsplit_once(':').and_then(|(host, port)| {
+                let port = port.trim_end_matches('/').parse::<u16>().ok()?;
+                (!host.is_empty() && port != 0).then_some(port)
+            });
+            if port.is_none() {
+                return Err(bad(format!("{address:?} is not host:port")));
+            }
+        }
+        let addresses = addresses.into_iter().map(|a| a.trim_end_matches('/').to_owned()).collect();
+        Ok(Self { protocol: Protocol::Remoting, tls, addresses })
+    }
+}

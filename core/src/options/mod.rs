@@ -1,0 +1,15 @@
+//! What a person can set: one struct a noun, each with its defaults.
+
+mod client;
+mod consumer;
+mod endpoint;
+mod producer;
+mod secret;
+mod tls;
+
+pub use client::{ClientOptions, Credentials};
+pub use consumer::{ConsumeFrom, ConsumeResult, FilterExpression, MessageModel, PushConsumerOptions};
+pub use endpoint::{Endpoint, Protocol};
+pub use producer::ProducerOptions;
+pub use secret::Secret;
+pub use tls::TlsOptions;

@@ -1,0 +1,1 @@
+//! Route cache over the name servers and queue selection.

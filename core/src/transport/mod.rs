@@ -1,0 +1,1 @@
+//! remoting client transport: dial, TLS, pipelined connections.
