@@ -22,7 +22,7 @@ mod route;
 pub mod runtime;
 mod transport;
 
-pub use api::{Deliveries, Delivery, Producer, PushConsumer, SendReceipt, SendStatus};
+pub use api::{Deliveries, Delivery, Producer, PushConsumer, SendReceipt, SendStatus, Settlement};
 pub use clock::Clock;
 pub use error::{Error, ErrorKind, Outcome, Result};
 pub use message::{DeliveryTime, Message, MessageQueue, MessageView};

@@ -4,4 +4,4 @@ mod producer;
 mod push_consumer;
 
 pub use producer::{Producer, SendReceipt, SendStatus};
-pub use push_consumer::{Deliveries, Delivery, PushConsumer};
+pub use push_consumer::{Deliveries, Delivery, PushConsumer, Settlement};

@@ -82,10 +82,23 @@ impl Deliveries {
 pub struct Delivery {
     /// The message.
     pub message: MessageView,
+    /// What settles it; take it out to keep the message longer than the settlement.
+    pub settlement: Settlement,
 }
 
 impl Delivery {
     /// Says what became of the message; returns at once, the answer travels in the background.
+    pub fn settle(self, result: ConsumeResult) {
+        self.settlement.settle(result);
+    }
+}
+
+/// The duty to settle one delivered message. Dropping it means `RetryLater`.
+#[derive(Debug)]
+pub struct Settlement {}
+
+impl Settlement {
+    /// See [`Delivery::settle`].
     pub fn settle(self, result: ConsumeResult) {
         let _ = result;
         todo!()
