@@ -32,6 +32,49 @@ pub enum Language {
     Other(u8),
 }
 
+/// Names of the language numbers, in order.
+const LANGUAGES: [&str; 14] = [
+    "JAVA", "CPP", "DOTNET", "PYTHON", "DELPHI", "ERLANG", "RUBY", "OTHER", "HTTP", "GO", "PHP", "OMS",
+    "RUST", "NODE_JS",
+];
+
+impl Language {
+    /// The number of the binary header.
+    pub fn number(self) -> u8 {
+        match self {
+            Language::Java => 0,
+            Language::Cpp => 1,
+            Language::Python => 3,
+            Language::Go => 9,
+            Language::Rust => 12,
+            Language::Other(number) => number,
+        }
+    }
+
+    /// The language of a number.
+    pub fn from_number(number: u8) -> Self {
+        match number {
+            0 => Language::Java,
+            1 => Language::Cpp,
+            3 => Language::Python,
+            9 => Language::Go,
+            12 => Language::Rust,
+            other => Language::Other(other),
+        }
+    }
+
+    /// The name of the JSON header.
+    pub fn name(self) -> &'static str {
+        LANGUAGES.get(usize::from(self.number())).copied().unwrap_or("OTHER")
+    }
+
+    /// The language of a name; names nobody knows are `OTHER`.
+    pub fn from_name(name: &str) -> Self {
+        let number = LANGUAGES.iter().position(|known| *known == name).unwrap_or(7);
+        Self::from_number(number as u8)
+    }
+}
+
 /// Bit 0 of `flag`: this frame answers a request.
 pub const FLAG_RESPONSE: i32 = 1;
 /// Bit 1 of `flag`: the sender wants no answer.
@@ -82,6 +125,11 @@ impl ExtFields {
             Some((_, old)) => *old = value,
             None => self.0.push((name, value)),
         }
+    }
+
+    /// Adds `name` without looking for an earlier value; for readers and for writers that know their names.
+    pub(crate) fn push(&mut self, name: impl Into<Cow<'static, str>>, value: String) {
+        self.0.push((name.into(), value));
     }
 
     /// All pairs.
