@@ -108,7 +108,7 @@ fn json_headers_of_other_senders_are_read() {
     bytes.extend(header);
     let frame = decode(&bytes).unwrap().unwrap();
     assert_eq!((frame.code, frame.opaque, frame.language, frame.remark), (0, 9, Language::Other(7), None));
-    assert_eq!(frame.ext.parse(&"offset"[..]), Some(17));
+    assert_eq!(frame.ext.parse("offset"), Some(17));
     assert_eq!(
         (frame.ext.get("ok"), frame.ext.get("gone"), frame.ext.get("t")),
         (Some("true"), None, Some("x"))

@@ -156,14 +156,7 @@ impl StoredMessage {
     /// # Errors
     /// After `Damaged` the record has been taken and the next one can be read; not after the others.
     pub fn decode(records: &mut Bytes) -> Result<Self, RecordError> {
-        let size = match records.first_chunk() {
-            Some(size) => u32::from_be_bytes(*size) as usize,
-            None => return Err(RecordError::BadLength),
-        };
-        if size < FIXED_BYTES || size > records.len() {
-            return Err(RecordError::BadLength);
-        }
-        let mut record = records.split_to(size);
+        let mut record = take_record(records)?;
         record.advance(4);
         let magic = record.get_u32();
         if magic != MAGIC_V1 && magic != MAGIC_V2 {
@@ -171,6 +164,18 @@ impl StoredMessage {
         }
         read(record, magic == MAGIC_V2).ok_or(RecordError::BadLength)?
     }
+}
+
+/// Takes the bytes of the record at the front of `records` without reading them.
+///
+/// # Errors
+/// `BadLength`; nothing was taken.
+pub fn take_record(records: &mut Bytes) -> Result<Bytes, RecordError> {
+    let size = records.first_chunk().map_or(0, |size| u32::from_be_bytes(*size) as usize);
+    if size < FIXED_BYTES || size > records.len() {
+        return Err(RecordError::BadLength);
+    }
+    Ok(records.split_to(size))
 }
 
 /// Reads what follows the magic; `None` if it ends early.
