@@ -13,7 +13,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("route", &["transport", "codec", "options"]),
     ("transport", &["codec", "options"]),
     ("options", &[]),
-    ("codec", &[]),
+    ("codec", &["options"]),
     ("message", &[]),
     ("error.rs", &[]),
     ("clock.rs", &[]),
