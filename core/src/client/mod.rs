@@ -1,1 +1,26 @@
-//! Life cycle, heartbeat, retry and the consuming engine.
+//! The life of a client: signing on, heartbeat, retry, the answers of servers as errors, and an orderly end.
+
+mod instance;
+mod members;
+mod namespace;
+mod parcel;
+mod refusal;
+mod sender;
+
+pub(crate) use instance::Instance;
+pub(crate) use members::GroupMember;
+pub(crate) use parcel::Parcel;
+pub(crate) use refusal::refusal;
+pub(crate) use sender::{Sender, Sent, Target};
+
+use std::time::{Duration, Instant};
+
+use crate::clock;
+
+/// Far enough for "no deadline" where a time-out is too long to be added to a time.
+const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The instant `timeout` from now.
+pub(crate) fn deadline_after(timeout: Duration) -> Instant {
+    clock::instant() + timeout.min(FAR)
+}

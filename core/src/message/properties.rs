@@ -42,6 +42,8 @@ pub const MAX_OFFSET: &str = "MAX_OFFSET";
 pub const TRAN_MSG: &str = "TRAN_MSG";
 /// Producer group for transaction check-backs.
 pub const PGROUP: &str = "PGROUP";
+/// Namespace of topic and groups.
+pub const INSTANCE_ID: &str = "INSTANCE_ID";
 /// Region of the broker.
 pub const MSG_REGION: &str = "MSG_REGION";
 /// Whether message trace is on.

@@ -1,1 +1,10 @@
-//! Route cache over the name servers and queue selection.
+//! Where a topic lives: ask the name servers, remember, choose a queue, leave a failing broker alone for a while.
+
+mod cache;
+mod health;
+mod name_servers;
+mod topic;
+
+pub(crate) use cache::{DEFAULT_TOPIC, Routes};
+pub(crate) use health::Health;
+pub(crate) use topic::{Broker, Route, WriteQueue};

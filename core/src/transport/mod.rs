@@ -1,1 +1,9 @@
-//! remoting client transport: dial, TLS, pipelined connections.
+//! Connections: dial, TLS, one pipelined connection an address.
+
+mod fault;
+mod pool;
+pub(crate) mod remoting;
+mod tls;
+
+pub(crate) use fault::Fault;
+pub(crate) use pool::Pool;

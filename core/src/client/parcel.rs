@@ -1,0 +1,207 @@
+//! A message made ready for the wire: checked, scheduled, stamped with its unique id, compressed if it pays.
+
+use bytes::Bytes;
+
+use super::Sender;
+use crate::codec::remoting::batch::{self, BatchItem};
+use crate::codec::remoting::codes::request;
+use crate::codec::remoting::header::SendHeader;
+use crate::codec::remoting::record::sys_flag;
+use crate::codec::remoting::{Frame, compression};
+use crate::error::{Error, ErrorKind, Result};
+use crate::message::{Message, Properties, Schedule, properties};
+use crate::route::{DEFAULT_TOPIC, WriteQueue};
+
+/// Larger bodies are compressed away from the tasks that read and write sockets.
+const COMPRESS_APART_BYTES: usize = 64 * 1024;
+
+/// What every attempt sends.
+pub(crate) struct Parcel {
+    code: i32,
+    /// As the server knows it.
+    pub(crate) topic: String,
+    /// Unique ids, comma-joined for a batch.
+    pub(crate) ids: String,
+    /// Whether it has a delivery time (a level does not count).
+    pub(super) timed: bool,
+    properties: String,
+    body: Bytes,
+    sys_flag: i32,
+    flag: i32,
+    born_timestamp: i64,
+    reconsume_times: i32,
+    max_reconsume_times: Option<i32>,
+}
+
+impl Parcel {
+    /// The request that sends it to `queue`.
+    pub(super) fn request(&self, group: &str, default_queues: i32, queue: &WriteQueue) -> Frame {
+        let header = SendHeader {
+            producer_group: group.to_owned(),
+            topic: self.topic.clone(),
+            default_topic: DEFAULT_TOPIC.to_owned(),
+            default_topic_queue_nums: default_queues,
+            queue_id: queue.id,
+            sys_flag: self.sys_flag,
+            born_timestamp: self.born_timestamp,
+            flag: self.flag,
+            properties: self.properties.clone(),
+            reconsume_times: self.reconsume_times,
+            unit_mode: false,
+            max_reconsume_times: self.max_reconsume_times,
+            batch: self.code == request::SEND_BATCH_MESSAGE,
+            broker_name: Some(queue.broker.as_ref().to_owned()),
+        };
+        let mut frame = Frame::request(self.code).with_body(self.body.clone());
+        frame.ext = header.into_ext();
+        frame
+    }
+}
+
+impl Sender {
+    /// Checks and prepares one message.
+    ///
+    /// # Errors
+    /// `InvalidMessage`, `InvalidDeliveryTime`, `DelayUnsupported`.
+    pub(crate) async fn pack(&self, mut message: Message) -> Result<Parcel> {
+        let now = self.options.client.clock.now_ms();
+        message.validate(self.options.max_body_bytes)?;
+        let server = self.options.client.server_kind;
+        let schedule = message.schedule(now, &self.options.delay_limits, server)?;
+        let topic = self.instance.namespace().wrap(message.topic()).into_owned();
+        let mut properties = std::mem::take(message.properties_mut());
+        if let Some(schedule) = schedule {
+            schedule.stamp(&mut properties, server);
+        }
+        let ids = self.stamp_id(&mut properties, now);
+        let (mut reconsume_times, mut max_reconsume_times) = (0, None);
+        if topic.starts_with(RETRY_PREFIX) {
+            let number = |text: Option<String>| text.and_then(|text| text.parse().ok());
+            reconsume_times = number(properties.remove(properties::RECONSUME_TIME)).unwrap_or(0);
+            max_reconsume_times = number(properties.remove(properties::MAX_RECONSUME_TIMES));
+        }
+        let (body, sys_flag) = self.compress(message.body()).await;
+        Ok(Parcel {
+            code: request::SEND_MESSAGE_V2,
+            topic,
+            ids,
+            timed: matches!(schedule, Some(Schedule::AtMs(at)) if at > now),
+            properties: encode(&properties)?,
+            body,
+            sys_flag,
+            flag: message.user_flag(),
+            born_timestamp: now,
+            reconsume_times,
+            max_reconsume_times,
+        })
+    }
+
+    /// Checks and prepares messages as one batch.
+    ///
+    /// # Errors
+    /// `InvalidMessage` for an empty batch, several topics, a scheduled or retried message, or too many bytes.
+    pub(crate) fn pack_batch(&self, messages: Vec<Message>) -> Result<Parcel> {
+        let now = self.options.client.clock.now_ms();
+        let invalid = |text: String| Error::new(ErrorKind::InvalidMessage, "send", text);
+        let Some(first) = messages.first() else { return Err(invalid("the batch is empty".into())) };
+        let topic = self.instance.namespace().wrap(first.topic()).into_owned();
+        if topic.starts_with(RETRY_PREFIX) {
+            return Err(invalid(format!("messages for the retry topic {topic:?} cannot be sent as a batch")));
+        }
+        let mut items = Vec::with_capacity(messages.len());
+        let mut ids = Vec::with_capacity(messages.len());
+        for mut message in messages {
+            message.validate(self.options.max_body_bytes)?;
+            if *self.instance.namespace().wrap(message.topic()) != *topic {
+                let text = format!("a batch has one topic; this one has {topic:?} and {:?}", message.topic());
+                return Err(invalid(text));
+            }
+            if message.schedule(now, &self.options.delay_limits, self.options.client.server_kind)?.is_some() {
+                return Err(invalid(
+                    "a scheduled message cannot be part of a batch; send it by itself".into(),
+                ));
+            }
+            let mut properties = std::mem::take(message.properties_mut());
+            ids.push(self.stamp_id(&mut properties, now));
+            encode(&properties)?;
+            items.push(BatchItem { flag: message.user_flag(), body: message.body().clone(), properties });
+        }
+        let body = batch::encode(&items);
+        let limit = self.options.max_body_bytes;
+        if body.len() > limit {
+            let text = format!(
+                "the batch has {} bytes, more than the {limit} allowed; send it in parts",
+                body.len()
+            );
+            return Err(invalid(text));
+        }
+        let outer = Properties::from_iter([(properties::WAIT, "true")]);
+        Ok(Parcel {
+            code: request::SEND_BATCH_MESSAGE,
+            topic,
+            ids: ids.join(","),
+            timed: false,
+            properties: outer.encode(),
+            body,
+            sys_flag: 0,
+            flag: 0,
+            born_timestamp: now,
+            reconsume_times: 0,
+            max_reconsume_times: None,
+        })
+    }
+
+    /// Gives the message its unique id, unless it has one, and its namespace.
+    fn stamp_id(&self, properties: &mut Properties, now: i64) -> String {
+        let id = match properties.get(properties::UNIQ_KEY) {
+            Some(id) => id.to_owned(),
+            None => {
+                let id = self.ids.next(now);
+                properties.set(properties::UNIQ_KEY, id.clone());
+                id
+            }
+        };
+        if let Some(namespace) = self.instance.namespace().name() {
+            properties.set(properties::INSTANCE_ID, namespace);
+        }
+        id
+    }
+
+    /// The body to send and its flags.
+    async fn compress(&self, body: &Bytes) -> (Bytes, i32) {
+        let plain = (body.clone(), 0);
+        let Some(_) = self.options.compress_above_bytes.filter(|least| body.len() >= *least) else {
+            return plain;
+        };
+        let (input, level) = (body.clone(), self.options.compress_level);
+        let small = if body.len() < COMPRESS_APART_BYTES {
+            compression::zlib(&input, level)
+        } else {
+            let task = tokio::task::spawn_blocking(move || compression::zlib(&input, level));
+            match task.await {
+                Ok(small) => small,
+                Err(_) => return plain,
+            }
+        };
+        if small.is_empty() || small.len() >= body.len() {
+            return plain;
+        }
+        (small.into(), sys_flag::COMPRESSED)
+    }
+}
+
+/// Retry topics of consumer groups.
+const RETRY_PREFIX: &str = "%RETRY%";
+
+fn encode(properties: &Properties) -> Result<String> {
+    let text = properties.encode();
+    if text.len() <= properties::MAX_ENCODED_BYTES {
+        return Ok(text);
+    }
+    let text = format!(
+        "the properties take {} bytes with those the client adds, more than the {} allowed",
+        text.len(),
+        properties::MAX_ENCODED_BYTES
+    );
+    Err(Error::new(ErrorKind::InvalidMessage, "send", text))
+}

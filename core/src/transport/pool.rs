@@ -1,0 +1,254 @@
+//! One connection an address. Dials are shared by all who wait for them, and a failed one is not repeated at once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::{sleep_until, timeout, timeout_at};
+
+use super::Fault;
+use super::remoting::{Connection, RequestHandler};
+use super::tls::Tls;
+use crate::clock;
+use crate::error::{Error, ErrorKind, Outcome, Result};
+use crate::options::{ClientOptions, Credentials};
+
+/// The first pause after a failed dial is random up to this; every further failure doubles it.
+const BACK_OFF_BASE: Duration = Duration::from_millis(100);
+/// Longest pause between dials.
+const BACK_OFF_CAP: Duration = Duration::from_secs(5);
+
+type Dialled = Option<Result<Connection, Fault>>;
+
+/// The connections of one client; cloning shares them.
+#[derive(Clone)]
+pub(crate) struct Pool(Arc<Inner>);
+
+struct Inner {
+    connect_timeout: Duration,
+    tls: Option<Tls>,
+    credentials: Option<Credentials>,
+    handler: Arc<RequestHandler>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    closed: bool,
+    peers: HashMap<Arc<str>, Peer>,
+    /// Connections that finish what is under way and take nothing new.
+    retired: Vec<Connection>,
+}
+
+#[derive(Default)]
+struct Peer {
+    link: Link,
+    /// Dials, or connections without an answer, that failed in a row.
+    failures: u32,
+    /// Why the last dial failed, and when the next one may start.
+    last: Option<(Fault, Instant)>,
+}
+
+#[derive(Default)]
+enum Link {
+    #[default]
+    Down,
+    Dialling(watch::Receiver<Dialled>, AbortHandle),
+    Up(Connection),
+}
+
+impl Pool {
+    /// A pool by `options`; requests from servers go to `handler`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for unusable TLS options.
+    pub(crate) fn new(options: &ClientOptions, handler: Arc<RequestHandler>) -> Result<Self> {
+        let tls = options.uses_tls().then(|| Tls::new(&options.tls)).transpose()?;
+        Ok(Self(Arc::new(Inner {
+            connect_timeout: options.connect_timeout,
+            tls,
+            credentials: options.credentials.clone(),
+            handler,
+            state: Mutex::default(),
+        })))
+    }
+
+    /// The connection to `address`, dialled if need be, before `deadline`.
+    ///
+    /// # Errors
+    /// `BrokerUnreachable`, `Tls`, `Timeout` or `Closed`; nothing was sent.
+    pub(crate) async fn get(
+        &self,
+        operation: &'static str,
+        address: &Arc<str>,
+        deadline: Instant,
+    ) -> Result<Connection> {
+        let mut dial = match self.open_or_dial(address, deadline) {
+            Ok(Ok(connection)) => return Ok(connection),
+            Ok(Err(dial)) => dial,
+            Err(fault) => return Err(fault.error(operation, Outcome::NotSent)),
+        };
+        let dialled = match timeout_at(deadline.into(), dial.wait_for(Option::is_some)).await {
+            Ok(Ok(dialled)) => dialled.clone(),
+            Ok(Err(_)) => return Err(closed().error(operation, Outcome::NotSent)),
+            Err(_) => None,
+        };
+        match dialled {
+            Some(result) => result.map_err(|fault| fault.error(operation, Outcome::NotSent)),
+            None => {
+                let text = format!("no connection to {address} before the deadline");
+                Err(Error::new(ErrorKind::Timeout, operation, text))
+            }
+        }
+    }
+
+    /// The open connection, or the dial to wait for.
+    fn open_or_dial(
+        &self,
+        address: &Arc<str>,
+        deadline: Instant,
+    ) -> Result<Result<Connection, watch::Receiver<Dialled>>, Fault> {
+        let mut state = self.0.lock();
+        if state.closed {
+            return Err(closed());
+        }
+        let peer = match state.peers.get_mut(address) {
+            Some(peer) => peer,
+            None => state.peers.entry(Arc::clone(address)).or_default(),
+        };
+        match &peer.link {
+            Link::Up(connection) if !connection.is_closed() => return Ok(Ok(connection.clone())),
+            Link::Up(connection) if connection.has_answered() => (peer.failures, peer.last) = (0, None),
+            Link::Up(_) => peer.failed(Fault::new(
+                ErrorKind::ConnectionClosed,
+                format!("{address} closed the last connection without an answer"),
+            )),
+            Link::Dialling(dial, _) => return Ok(Err(dial.clone())),
+            Link::Down => {}
+        }
+        let not_before = match &peer.last {
+            Some((fault, at)) if *at >= deadline => return Err(fault.clone()),
+            Some((_, at)) => Some(*at),
+            None => None,
+        };
+        let (sender, dial) = watch::channel(None);
+        let inner = Arc::clone(&self.0);
+        let to = Arc::clone(address);
+        let task = tokio::spawn(async move {
+            if let Some(not_before) = not_before {
+                sleep_until(not_before.into()).await;
+            }
+            let dialled = inner.dial(&to).await;
+            inner.settle(&to, &dialled);
+            sender.send_replace(Some(dialled));
+        });
+        peer.link = Link::Dialling(dial.clone(), task.abort_handle());
+        Ok(Err(dial))
+    }
+
+    /// Takes no new requests on `connection`, whose server is about to go away; what is under way goes on.
+    pub(crate) fn retire(&self, connection: &Connection) {
+        let mut state = self.0.lock();
+        let Some(peer) = state.peers.get_mut(connection.address()) else { return };
+        if let Link::Up(current) = &peer.link
+            && current == connection
+        {
+            peer.link = Link::Down;
+            state.retired.retain(|c| !c.is_closed());
+            state.retired.push(connection.clone());
+        }
+    }
+
+    /// The open connections.
+    pub(crate) fn open(&self) -> Vec<Connection> {
+        let state = self.0.lock();
+        let open = state.peers.values().filter_map(|peer| match &peer.link {
+            Link::Up(connection) if !connection.is_closed() => Some(connection.clone()),
+            _ => None,
+        });
+        open.collect()
+    }
+
+    /// Fails every call and dial under way with `Closed` and waits until the sockets are closed. Idempotent.
+    pub(crate) async fn close(&self) {
+        for connection in self.abort() {
+            connection.ended().await;
+        }
+    }
+
+    /// The same without waiting; returns the connections that are closing.
+    pub(crate) fn abort(&self) -> Vec<Connection> {
+        let mut state = self.0.lock();
+        state.closed = true;
+        let mut connections = std::mem::take(&mut state.retired);
+        for (_, peer) in state.peers.drain() {
+            match peer.link {
+                Link::Down => {}
+                Link::Dialling(_, task) => task.abort(),
+                Link::Up(connection) => connections.push(connection),
+            }
+        }
+        drop(state);
+        connections.iter().for_each(|connection| connection.close(closed()));
+        connections
+    }
+}
+
+fn closed() -> Fault {
+    Fault::new(ErrorKind::Closed, "the client was shut down")
+}
+
+impl Peer {
+    fn failed(&mut self, fault: Fault) {
+        let longest = BACK_OFF_BASE.saturating_mul(1 << self.failures.min(16)).min(BACK_OFF_CAP);
+        self.failures = self.failures.saturating_add(1);
+        self.last = Some((fault, clock::instant() + longest.mul_f64(fastrand::f64())));
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn dial(&self, address: &Arc<str>) -> Result<Connection, Fault> {
+        let unreachable = |why: String| {
+            let text =
+                format!("cannot connect to {address}: {why}; check the address and that the server runs");
+            Fault::new(ErrorKind::BrokerUnreachable, text)
+        };
+        let connected = async {
+            let socket = TcpStream::connect(&**address).await.map_err(|e| unreachable(e.to_string()))?;
+            socket.set_nodelay(true).map_err(|e| unreachable(e.to_string()))?;
+            let (address, credentials) = (Arc::clone(address), self.credentials.clone());
+            let handler = Arc::clone(&self.handler);
+            Ok(match &self.tls {
+                None => Connection::plain(address, socket, credentials, handler),
+                Some(tls) => {
+                    let stream = tls.connect(&address, socket).await?;
+                    Connection::encrypted(address, stream, credentials, handler)
+                }
+            })
+        };
+        timeout(self.connect_timeout, connected)
+            .await
+            .unwrap_or_else(|_| Err(unreachable(format!("no answer within {:?}", self.connect_timeout))))
+    }
+
+    /// Notes how a dial ended.
+    fn settle(&self, address: &Arc<str>, dialled: &Result<Connection, Fault>) {
+        let mut state = self.lock();
+        match (dialled, state.peers.get_mut(address)) {
+            (Ok(connection), Some(peer)) => peer.link = Link::Up(connection.clone()),
+            (Err(fault), Some(peer)) => {
+                peer.link = Link::Down;
+                peer.failed(fault.clone());
+            }
+            (Ok(connection), None) => connection.close(closed()),
+            (Err(_), None) => {}
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Remoting: one multiplexed connection an address.
+
+mod calls;
+mod connection;
+mod driver;
+mod outbox;
+
+pub(crate) use connection::{Connection, RequestHandler, ServerRequest};
