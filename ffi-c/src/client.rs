@@ -1,0 +1,214 @@
+//! How a producer or consumer reaches the servers.
+
+use tminus_core::message::ServerKind;
+use tminus_core::options::Secret;
+use tminus_core::{ClientOptions, Credentials, Result, TlsOptions};
+
+use crate::boundary::{borrow, call};
+use crate::broker::tminus_broker_t;
+use crate::data::{invalid, tminus_str_t};
+use crate::error::{tminus_error_t, tminus_status_t};
+use crate::settings::{Sized32, duration, init, ms, read};
+
+/// Not configured: right for all servers that keep arbitrary times.
+pub const TMINUS_SERVER_AUTO: i32 = 0;
+/// Apache RocketMQ 5.x.
+pub const TMINUS_SERVER_APACHE5: i32 = 1;
+/// Apache RocketMQ 4.x: delay levels only.
+pub const TMINUS_SERVER_APACHE4: i32 = 2;
+/// Huawei Cloud DMS for RocketMQ.
+pub const TMINUS_SERVER_HUAWEI: i32 = 3;
+/// Alibaba Cloud ApsaraMQ for RocketMQ.
+pub const TMINUS_SERVER_ALIBABA: i32 = 4;
+
+/// Access key pair; none when `access_key` is none.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tminus_credentials_t {
+    pub access_key: tminus_str_t,
+    /// Signs the requests, never travels.
+    pub secret_key: tminus_str_t,
+    /// Of temporary credentials, else none.
+    pub security_token: tminus_str_t,
+}
+
+/// TLS of a client. Certificates are verified unless `insecure` says otherwise.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tminus_tls_t {
+    /// 1: use TLS even if the endpoint does not ask for it (`remotings://`).
+    pub enabled: i32,
+    /// 1: do not verify the server's certificate.
+    pub insecure: i32,
+    /// PEM text of the authorities to trust; none: the system's.
+    pub ca_pem: tminus_str_t,
+    /// PEM text of the client's certificate chain, with `client_key_pem`.
+    pub client_cert_pem: tminus_str_t,
+    pub client_key_pem: tminus_str_t,
+    /// Name to verify and to send as SNI; none: the host that is dialled.
+    pub server_name: tminus_str_t,
+}
+
+/// Connection settings. `tminus_client_options_init` fills in the defaults.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tminus_client_options_t {
+    pub struct_size: u32,
+    /// `TMINUS_SERVER_*`. Default auto.
+    pub server_kind: i32,
+    /// Name servers: `host:port`, several separated by `;`; `remotings://` in front for TLS. Required.
+    pub endpoint: tminus_str_t,
+    pub credentials: tminus_credentials_t,
+    pub tls: tminus_tls_t,
+    /// Prefix `namespace%` of topics and groups; none by default.
+    pub name_space: tminus_str_t,
+    /// Overrides the generated client id.
+    pub client_id: tminus_str_t,
+    /// Default 3000.
+    pub connect_timeout_ms: i64,
+    /// For one request other than a send. Default 3000.
+    pub request_timeout_ms: i64,
+    /// Default 30000.
+    pub heartbeat_interval_ms: i64,
+    /// Default 30000.
+    pub route_refresh_interval_ms: i64,
+    /// Relative delivery times follow this broker's clock, for tests on a virtual one; NULL: the machine's clock.
+    pub clock_of: *const tminus_broker_t,
+}
+
+// SAFETY: repr(C), size first, integers and pointers only.
+unsafe impl Sized32 for tminus_client_options_t {
+    const NAME: &'static str = "tminus_client_options_t";
+    const FIRST_SIZE: usize = size_of::<Self>();
+
+    fn defaults() -> Result<Self> {
+        let core = ClientOptions::new("localhost:9876")?;
+        Ok(Self {
+            struct_size: size_of::<Self>() as u32,
+            server_kind: TMINUS_SERVER_AUTO,
+            endpoint: tminus_str_t::NONE,
+            credentials: tminus_credentials_t {
+                access_key: tminus_str_t::NONE,
+                secret_key: tminus_str_t::NONE,
+                security_token: tminus_str_t::NONE,
+            },
+            tls: tminus_tls_t {
+                enabled: 0,
+                insecure: 0,
+                ca_pem: tminus_str_t::NONE,
+                client_cert_pem: tminus_str_t::NONE,
+                client_key_pem: tminus_str_t::NONE,
+                server_name: tminus_str_t::NONE,
+            },
+            name_space: tminus_str_t::NONE,
+            client_id: tminus_str_t::NONE,
+            connect_timeout_ms: ms(core.connect_timeout),
+            request_timeout_ms: ms(core.request_timeout),
+            heartbeat_interval_ms: ms(core.heartbeat_interval),
+            route_refresh_interval_ms: ms(core.route_refresh_interval),
+            clock_of: std::ptr::null(),
+        })
+    }
+}
+
+impl tminus_credentials_t {
+    /// Copies the input; `None` without an access key.
+    ///
+    /// # Safety
+    /// The texts are readable.
+    pub(crate) unsafe fn copy(&self, operation: &'static str) -> Result<Option<Credentials>> {
+        // SAFETY: the caller's promise is the same.
+        unsafe {
+            let Some(access_key) = self.access_key.read_option("access_key", operation)? else {
+                return Ok(None);
+            };
+            let mut credentials =
+                Credentials::new(access_key, self.secret_key.read("secret_key", operation)?);
+            credentials.security_token =
+                self.security_token.read_option("security_token", operation)?.map(Secret::new);
+            Ok(Some(credentials))
+        }
+    }
+}
+
+impl tminus_tls_t {
+    /// Copies the input.
+    ///
+    /// # Safety
+    /// The texts are readable.
+    unsafe fn copy(&self, operation: &'static str) -> Result<TlsOptions> {
+        // SAFETY: the caller's promise is the same.
+        unsafe {
+            Ok(TlsOptions {
+                enabled: self.enabled != 0,
+                ca_pem: self.ca_pem.read_option("tls.ca_pem", operation)?.map(str::to_owned),
+                client_cert_pem: self
+                    .client_cert_pem
+                    .read_option("tls.client_cert_pem", operation)?
+                    .map(str::to_owned),
+                client_key_pem: self
+                    .client_key_pem
+                    .read_option("tls.client_key_pem", operation)?
+                    .map(Secret::new),
+                server_name: self.server_name.read_option("tls.server_name", operation)?.map(str::to_owned),
+                insecure: self.insecure != 0,
+            })
+        }
+    }
+}
+
+/// Copies the connection settings of the host.
+///
+/// # Safety
+/// `given` is NULL or readable options, and so is all they point to.
+pub(crate) unsafe fn copy(
+    given: *const tminus_client_options_t,
+    operation: &'static str,
+) -> Result<ClientOptions> {
+    if given.is_null() {
+        return Err(invalid(operation, "the client options are NULL"));
+    }
+    // SAFETY: all reads rest on the caller's promise.
+    unsafe {
+        let given = read(given, operation)?;
+        let mut options = ClientOptions::new(given.endpoint.read("endpoint", operation)?)?;
+        options.credentials = given.credentials.copy(operation)?;
+        options.tls = given.tls.copy(operation)?;
+        options.namespace = given.name_space.read_option("name_space", operation)?.map(str::to_owned);
+        options.client_id = given.client_id.read_option("client_id", operation)?.map(str::to_owned);
+        options.server_kind = match given.server_kind {
+            TMINUS_SERVER_AUTO => ServerKind::Auto,
+            TMINUS_SERVER_APACHE5 => ServerKind::Apache5,
+            TMINUS_SERVER_APACHE4 => ServerKind::Apache4,
+            TMINUS_SERVER_HUAWEI => ServerKind::Huawei,
+            TMINUS_SERVER_ALIBABA => ServerKind::Alibaba,
+            other => {
+                return Err(invalid(operation, format!("server_kind is {other}; use one of TMINUS_SERVER_*")));
+            }
+        };
+        options.connect_timeout = duration(given.connect_timeout_ms, "connect_timeout_ms", operation)?;
+        options.request_timeout = duration(given.request_timeout_ms, "request_timeout_ms", operation)?;
+        options.heartbeat_interval =
+            duration(given.heartbeat_interval_ms, "heartbeat_interval_ms", operation)?;
+        options.route_refresh_interval =
+            duration(given.route_refresh_interval_ms, "route_refresh_interval_ms", operation)?;
+        if !given.clock_of.is_null() {
+            options.clock = borrow(given.clock_of, operation)?.clock().clone();
+        }
+        Ok(options)
+    }
+}
+
+/// Fills client options of `size` bytes with the defaults.
+///
+/// # Safety
+/// `options` is NULL or points to `size` writable bytes; `error` is NULL or a place for one pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tminus_client_options_init(
+    options: *mut tminus_client_options_t,
+    size: usize,
+    error: *mut *mut tminus_error_t,
+) -> tminus_status_t {
+    // SAFETY: the host passes NULL or `size` writable bytes.
+    call(error, "options", || unsafe { init(options, size, "options") })
+}
