@@ -455,7 +455,7 @@ typedef struct tminus_message_t {
     int64_t delivery_value;
 } tminus_message_t;
 
-// How one message or batch is sent; NULL for the defaults. Start with `TMINUS_SEND_OPTIONS_INIT`.
+// How one message or batch is sent. All zero but `struct_size`, and -1 in `timeout_ms`, is the same as NULL.
 typedef struct tminus_send_options_t {
     uint32_t struct_size;
     uint32_t reserved;
@@ -681,26 +681,6 @@ tminus_status_t tminus_producer_start(const struct tminus_client_options_t *clie
                                       struct tminus_producer_t **out,
                                       struct tminus_error_t **error);
 
-// The queues that messages for `topic` can go to. Free the list with `tminus_message_queues_free`.
-tminus_status_t tminus_producer_queues(const struct tminus_producer_t *producer,
-                                       struct tminus_str_t topic,
-                                       const struct tminus_cancel_t *cancel,
-                                       struct tminus_message_queues_t **out,
-                                       struct tminus_error_t **error);
-
-// The client id in use; it lives as long as the producer. None if the producer is unusable.
-struct tminus_str_t tminus_producer_client_id(const struct tminus_producer_t *producer);
-
-// Signs off at the brokers and closes the connections, in at most 3 s. Later sends are `TMINUS_CLOSED`; a second
-// shutdown does nothing.
-tminus_status_t tminus_producer_shutdown(const struct tminus_producer_t *producer,
-                                         const struct tminus_cancel_t *cancel,
-                                         struct tminus_error_t **error);
-
-// Shuts the producer down if need be, and frees it. Submitted sends may still be under way: they complete as
-// `TMINUS_CLOSED` at the latest. NULL is allowed.
-void tminus_producer_free(struct tminus_producer_t *producer);
-
 // Sends a message and waits for the receipt. `options` NULL: the producer's deadline, any queue. `receipt` may be NULL.
 // Whatever fails, `error->outcome` says what became of the message.
 tminus_status_t tminus_producer_send(const struct tminus_producer_t *producer,
@@ -744,6 +724,26 @@ tminus_status_t tminus_producer_submit_send_batch(const struct tminus_producer_t
                                                   uint64_t user_data,
                                                   tminus_op_t *op,
                                                   struct tminus_error_t **error);
+
+// The queues that messages for `topic` can go to. Free the list with `tminus_message_queues_free`.
+tminus_status_t tminus_producer_queues(const struct tminus_producer_t *producer,
+                                       struct tminus_str_t topic,
+                                       const struct tminus_cancel_t *cancel,
+                                       struct tminus_message_queues_t **out,
+                                       struct tminus_error_t **error);
+
+// The client id in use; it lives as long as the producer. None if the producer is unusable.
+struct tminus_str_t tminus_producer_client_id(const struct tminus_producer_t *producer);
+
+// Signs off at the brokers and closes the connections, in at most 3 s. Later sends are `TMINUS_CLOSED`; a second
+// shutdown does nothing.
+tminus_status_t tminus_producer_shutdown(const struct tminus_producer_t *producer,
+                                         const struct tminus_cancel_t *cancel,
+                                         struct tminus_error_t **error);
+
+// Shuts the producer down if need be, and frees it. Submitted sends may still be under way: they complete as
+// `TMINUS_CLOSED` at the latest. NULL is allowed.
+void tminus_producer_free(struct tminus_producer_t *producer);
 
 // Fills push consumer options of `size` bytes with the defaults.
 tminus_status_t tminus_push_consumer_options_init(struct tminus_push_consumer_options_t *options,
@@ -896,7 +896,6 @@ void tminus_log_free(struct tminus_log_t *log);
 
 // For static initialisation: tminus_message_t message = TMINUS_MESSAGE_INIT;
 #define TMINUS_MESSAGE_INIT {.struct_size = sizeof(tminus_message_t)}
-#define TMINUS_SEND_OPTIONS_INIT {.struct_size = sizeof(tminus_send_options_t), .timeout_ms = -1}
 
 // For printf: printf("%.*s\n", TMINUS_PRINT(receipt->message_id));
 #define TMINUS_PRINT(text) (int)(text).len, (text).data != NULL ? (text).data : ""

@@ -7,7 +7,7 @@ use std::path::Path;
 use tminus_core::ErrorKind;
 
 /// The nouns in the order of the header.
-const NOUNS: [&str; 19] = [
+const NOUNS: [&str; 14] = [
     "data",
     "version",
     "error",
@@ -18,13 +18,8 @@ const NOUNS: [&str; 19] = [
     "receipt",
     "batch",
     "queue",
-    "producer_options",
     "producer",
-    "send",
-    "subscription",
-    "push_consumer_options",
     "push_consumer",
-    "broker_options",
     "broker",
     "log",
 ];
@@ -32,7 +27,6 @@ const NOUNS: [&str; 19] = [
 const HELPERS: &str = r#"
 // For static initialisation: tminus_message_t message = TMINUS_MESSAGE_INIT;
 #define TMINUS_MESSAGE_INIT {.struct_size = sizeof(tminus_message_t)}
-#define TMINUS_SEND_OPTIONS_INIT {.struct_size = sizeof(tminus_send_options_t), .timeout_ms = -1}
 
 // For printf: printf("%.*s\n", TMINUS_PRINT(receipt->message_id));
 #define TMINUS_PRINT(text) (int)(text).len, (text).data != NULL ? (text).data : ""

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import tminus
+
+from ._message import Text, to_text
+
+
+class Settings:
+    """What producers and consumers of this API share: they are configured first and connected by `start`."""
+
+    def __init__(self, group_id: Text) -> None:
+        self._group = to_text(group_id)
+        self._endpoint = ""
+        self._options: dict[str, Any] = {}
+
+    def set_group(self, group_name: Text) -> None:
+        self._group = to_text(group_name)
+
+    def set_name_server_address(self, addr: Text) -> None:
+        """`host:port`, several separated by `;`; `remotings://host:port` for TLS."""
+        self._endpoint = to_text(addr)
+
+    def set_name_server_domain(self, domain: Text) -> None:
+        raise NotImplementedError(
+            "name server discovery over HTTP is not part of this version; use set_name_server_address('host:port')"
+        )
+
+    def set_session_credentials(self, access_key: Text, access_secret: Text, channel: Text) -> None:
+        """Signs every request. The `channel` named a vendor to the original client; no server reads it."""
+        self._options["credentials"] = tminus.Credentials(to_text(access_key), to_text(access_secret))
+
+    set_namesrv_addr = set_name_server_address
+    set_namesrv_domain = set_name_server_domain
+
+    def connection(self) -> dict[str, Any]:
+        """The options, with TLS as the environment says: this API has no call for it."""
+        authority = os.environ.get("TMINUS_TLS_CA")
+        if authority is None:
+            return self._options
+        return {**self._options, "tls": tminus.TlsOptions(ca_pem=Path(authority).read_text())}

@@ -1,0 +1,198 @@
+//! The loopback broker for tests and for learning, with a clock that tests can move.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use pyo3::prelude::*;
+use tminus::Clock;
+use tminus::broker::{BrokerOptions, BrokerTls, Fault, Persona};
+use tminus::clock::from_ms;
+
+use crate::errors::raise;
+use crate::options::{Credentials, choose};
+use crate::owned::Owned;
+use crate::runtime::enter;
+
+const PERSONAS: [(&str, Persona); 4] = [
+    ("loopback", Persona::Loopback),
+    ("apache5", Persona::Apache5),
+    ("apache4", Persona::Apache4),
+    ("huawei", Persona::Huawei),
+];
+
+/// A RocketMQ server on a loopback port.
+#[pyclass(frozen, weakref, module = "tminus.testing")]
+pub(crate) struct Broker(Owned<Arc<tminus::broker::Broker>>);
+
+#[pymethods]
+impl Broker {
+    #[new]
+    #[pyo3(signature = (
+        *, virtual_clock=false, tls=false, tls_only=false, client_ca_pem=None, credentials=Vec::new(),
+        persona="loopback", auto_create_topics=true, queues=4, listen=None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn new(
+        py: Python<'_>,
+        virtual_clock: bool,
+        tls: bool,
+        tls_only: bool,
+        client_ca_pem: Option<String>,
+        credentials: Vec<Credentials>,
+        persona: &str,
+        auto_create_topics: bool,
+        queues: i32,
+        listen: Option<&str>,
+    ) -> PyResult<Self> {
+        let mut options = BrokerOptions::default();
+        if virtual_clock {
+            options.clock = Clock::virtual_now();
+        }
+        options.tls = (tls || tls_only).then_some(BrokerTls::SelfMade);
+        options.tls_only = tls_only;
+        options.client_ca_pem = client_ca_pem;
+        options.credentials = credentials.into_iter().map(|credentials| credentials.0).collect();
+        options.persona = choose("persona", persona, &PERSONAS)?;
+        options.auto_create_topics = auto_create_topics;
+        options.queues = queues;
+        if let Some(listen) = listen {
+            options.listen = listen.parse()?;
+        }
+        let broker = enter(py, "start", tminus::broker::Broker::start(options))?;
+        Ok(Self(Owned::new(Arc::new(broker))))
+    }
+
+    /// `host:port` for clients: name server and broker in one.
+    #[getter]
+    fn endpoint(&self) -> PyResult<String> {
+        Ok(self.get("endpoint")?.address().to_string())
+    }
+
+    /// PEM text of the authority that signed the self-made certificate; `None` without TLS.
+    #[getter]
+    fn ca_pem(&self) -> PyResult<Option<&str>> {
+        Ok(self.get("ca_pem")?.ca_pem())
+    }
+
+    /// The time by the broker's clock.
+    fn now(&self) -> PyResult<SystemTime> {
+        Ok(self.get("now")?.clock().now())
+    }
+
+    /// Creates a topic, or changes its number of queues.
+    #[pyo3(signature = (topic, queues=4))]
+    fn create_topic(&self, topic: &str, queues: i32) -> PyResult<()> {
+        self.get("create_topic")?.create_topic(topic, queues).map_err(raise)
+    }
+
+    /// Moves a virtual clock forward, in deadline order; returns how many messages became visible.
+    fn advance(&self, py: Python<'_>, by: Duration) -> PyResult<usize> {
+        let broker = self.get("advance")?;
+        py.detach(|| broker.advance(by)).map_err(raise)
+    }
+
+    /// Scheduled messages that wait, in deadline order.
+    fn pending(&self) -> PyResult<Vec<PendingMessage>> {
+        Ok(self.get("pending")?.pending().into_iter().map(PendingMessage).collect())
+    }
+
+    /// Lets the next requests with this request code meet a fault.
+    #[pyo3(signature = (request_code, fault, *, times=1, code=1, remark=String::new()))]
+    fn inject(
+        &self,
+        request_code: i32,
+        fault: &str,
+        times: usize,
+        code: i32,
+        remark: String,
+    ) -> PyResult<()> {
+        let fault = match choose(
+            "fault",
+            fault,
+            &[("refuse", 0), ("swallow", 1), ("close_before", 2), ("close_after", 3)],
+        )? {
+            0 => Fault::Refuse { code, remark },
+            1 => Fault::Swallow,
+            2 => Fault::CloseBefore,
+            _ => Fault::CloseAfter,
+        };
+        self.get("inject")?.inject(request_code, times, fault);
+        Ok(())
+    }
+
+    /// How many requests with this request code came so far.
+    fn request_count(&self, request_code: i32) -> PyResult<u64> {
+        Ok(self.get("request_count")?.request_count(request_code))
+    }
+
+    /// Closes the port and every connection, waits `down`, and opens the same port again.
+    #[pyo3(signature = (down=Duration::ZERO))]
+    fn restart(&self, py: Python<'_>, down: Duration) -> PyResult<()> {
+        let broker = Arc::clone(self.get("restart")?);
+        enter(py, "restart", async move { broker.restart(down).await })
+    }
+
+    /// Stops it; messages are gone. Nothing happens the second time.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        if self.0.is_forked() {
+            return Ok(());
+        }
+        let broker = Arc::clone(self.get("close")?);
+        enter(py, "close", async move {
+            broker.stop().await;
+            Ok(())
+        })
+    }
+
+    fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        _exception_type: Option<&Bound<'_, PyAny>>,
+        _exception: Option<&Bound<'_, PyAny>>,
+        _traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        self.close(py)
+    }
+}
+
+impl Broker {
+    fn get(&self, operation: &'static str) -> PyResult<&Arc<tminus::broker::Broker>> {
+        self.0.get(operation)
+    }
+}
+
+/// A scheduled message that waits in the broker.
+#[pyclass(frozen, module = "tminus.testing")]
+pub(crate) struct PendingMessage(tminus::broker::PendingMessage);
+
+#[pymethods]
+impl PendingMessage {
+    #[getter]
+    fn topic(&self) -> &str {
+        &self.0.topic
+    }
+
+    #[getter]
+    fn message_id(&self) -> &str {
+        &self.0.message_id
+    }
+
+    #[getter]
+    fn deliver_at(&self) -> SystemTime {
+        from_ms(self.0.deliver_at_ms)
+    }
+
+    #[getter]
+    fn deliver_at_ms(&self) -> i64 {
+        self.0.deliver_at_ms
+    }
+
+    fn __repr__(&self) -> String {
+        let tminus::broker::PendingMessage { topic, message_id, deliver_at_ms } = &self.0;
+        format!("PendingMessage(topic={topic:?}, message_id={message_id:?}, deliver_at_ms={deliver_at_ms})")
+    }
+}

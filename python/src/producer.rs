@@ -1,0 +1,171 @@
+//! The producer. Every call is written once: it blocks, or answers an event loop, as `via` says.
+
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use tminus::{ProducerOptions, Result};
+
+use crate::aio::Completions;
+use crate::client::{Client, Connect};
+use crate::message::Message;
+use crate::options::{Connection, Credentials, Tls, delay_limits};
+use crate::receipt::MessageQueue;
+use crate::runtime::run;
+
+type Via<'py> = Option<Bound<'py, Completions>>;
+
+/// What `tminus.Producer` and `tminus.aio.AsyncProducer` are made of.
+#[pyclass(frozen, subclass, module = "tminus._native")]
+pub(crate) struct Producer {
+    client: Client<tminus::Producer>,
+    send_timeout: Duration,
+}
+
+impl Connect for tminus::Producer {
+    type Options = ProducerOptions;
+
+    fn connect(options: ProducerOptions) -> impl Future<Output = Result<Self>> + Send {
+        Self::start(options)
+    }
+
+    async fn shutdown(&self) {
+        tminus::Producer::shutdown(self).await;
+    }
+}
+
+#[pymethods]
+impl Producer {
+    #[new]
+    #[pyo3(signature = (
+        endpoint, *, group=None, send_timeout=None, retries=None, max_body_bytes=None, compress_above_bytes=None,
+        compress_level=None, max_ahead=None, past=None, beyond=None, credentials=None, tls=None, namespace=None,
+        client_id=None, server_kind=None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn new(
+        endpoint: &str,
+        group: Option<String>,
+        send_timeout: Option<Duration>,
+        retries: Option<u32>,
+        max_body_bytes: Option<usize>,
+        compress_above_bytes: Option<usize>,
+        compress_level: Option<u32>,
+        max_ahead: Option<Duration>,
+        past: Option<String>,
+        beyond: Option<String>,
+        credentials: Option<Credentials>,
+        tls: Option<Tls>,
+        namespace: Option<String>,
+        client_id: Option<String>,
+        server_kind: Option<String>,
+    ) -> PyResult<Self> {
+        let connection = Connection { credentials, tls, namespace, client_id, server_kind };
+        let mut options = ProducerOptions::with_client(connection.to(endpoint)?);
+        options.group = group.unwrap_or(options.group);
+        options.send_timeout = send_timeout.unwrap_or(options.send_timeout);
+        options.retries = retries.unwrap_or(options.retries);
+        options.max_body_bytes = max_body_bytes.unwrap_or(options.max_body_bytes);
+        options.compress_above_bytes = compress_above_bytes.or(options.compress_above_bytes);
+        options.compress_level = compress_level.unwrap_or(options.compress_level);
+        options.delay_limits = delay_limits(max_ahead, past, beyond)?;
+        Ok(Self { send_timeout: options.send_timeout, client: Client::new(options) })
+    }
+
+    #[pyo3(signature = (via=None))]
+    fn _start<'py>(&self, py: Python<'py>, via: Via<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.client.start(py, via.as_ref().map(Bound::get))
+    }
+
+    #[pyo3(signature = (message, timeout=None, via=None))]
+    fn _send<'py>(
+        &self,
+        py: Python<'py>,
+        message: &Bound<'py, Message>,
+        timeout: Option<Duration>,
+        via: Via<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (shared, message) = (self.client.share("send")?, message.get().0.clone());
+        let timeout = timeout.unwrap_or(self.send_timeout);
+        run(py, via.as_ref().map(Bound::get), "send", async move {
+            shared.client("send").await?.send_timeout(message, timeout).await
+        })
+    }
+
+    #[pyo3(signature = (message, key, timeout=None, via=None))]
+    fn _send_by_key<'py>(
+        &self,
+        py: Python<'py>,
+        message: &Bound<'py, Message>,
+        key: String,
+        timeout: Option<Duration>,
+        via: Via<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (shared, message) = (self.client.share("send")?, message.get().0.clone());
+        run(py, via.as_ref().map(Bound::get), "send", async move {
+            shared.client("send").await?.send_by_key(message, &key, timeout).await
+        })
+    }
+
+    #[pyo3(signature = (message, queue, timeout=None, via=None))]
+    fn _send_to_queue<'py>(
+        &self,
+        py: Python<'py>,
+        message: &Bound<'py, Message>,
+        queue: &Bound<'py, MessageQueue>,
+        timeout: Option<Duration>,
+        via: Via<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (shared, message) = (self.client.share("send")?, message.get().0.clone());
+        let queue = queue.get().0.clone();
+        run(py, via.as_ref().map(Bound::get), "send", async move {
+            shared.client("send").await?.send_to_queue(message, &queue, timeout).await
+        })
+    }
+
+    #[pyo3(signature = (messages, timeout=None, via=None))]
+    fn _send_batch<'py>(
+        &self,
+        py: Python<'py>,
+        messages: Vec<Bound<'py, Message>>,
+        timeout: Option<Duration>,
+        via: Via<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let shared = self.client.share("send")?;
+        let messages = messages.iter().map(|message| message.get().0.clone()).collect();
+        run(py, via.as_ref().map(Bound::get), "send", async move {
+            shared.client("send").await?.send_batch(messages, timeout).await
+        })
+    }
+
+    #[pyo3(signature = (message, via=None))]
+    fn _send_one_way<'py>(
+        &self,
+        py: Python<'py>,
+        message: &Bound<'py, Message>,
+        via: Via<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (shared, message) = (self.client.share("send")?, message.get().0.clone());
+        run(py, via.as_ref().map(Bound::get), "send", async move {
+            shared.client("send").await?.send_one_way(message).await
+        })
+    }
+
+    #[pyo3(signature = (topic, via=None))]
+    fn _queues<'py>(&self, py: Python<'py>, topic: String, via: Via<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let shared = self.client.share("queues")?;
+        run(py, via.as_ref().map(Bound::get), "queues", async move {
+            shared.client("queues").await?.queues(&topic).await
+        })
+    }
+
+    #[pyo3(signature = (via=None))]
+    fn _close<'py>(&self, py: Python<'py>, via: Via<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.client.close(py, via.as_ref().map(Bound::get))
+    }
+
+    /// The id that the servers know this client by; `None` before it is connected.
+    #[getter]
+    fn client_id(&self) -> PyResult<Option<&str>> {
+        Ok(self.client.connected("client_id")?.map(tminus::Producer::client_id))
+    }
+}

@@ -1,0 +1,33 @@
+"""tminus: scheduled messages for RocketMQ that leave on time.
+
+`Producer` and `PushConsumer` block; `tminus.aio` has the same for asyncio; `tminus.testing` has a broker for tests.
+The package `rocketmq`, installed beside this one, is the API of rocketmq-client-python for programs that use it.
+"""
+
+from . import _exit as _exit
+from ._consumer import Answer, Listener, PushConsumer
+from ._native import Credentials, Delivery, Message, MessageQueue, MessageView, SendReceipt, TlsOptions, __version__
+from ._producer import Producer
+from ._types import ConsumeResult, RetryAfterLevel, SendStatus, Sql92
+from .errors import Error, Outcome
+
+__all__ = [
+    "Answer",
+    "ConsumeResult",
+    "Credentials",
+    "Delivery",
+    "Error",
+    "Listener",
+    "Message",
+    "MessageQueue",
+    "MessageView",
+    "Outcome",
+    "Producer",
+    "PushConsumer",
+    "RetryAfterLevel",
+    "SendReceipt",
+    "SendStatus",
+    "Sql92",
+    "TlsOptions",
+    "__version__",
+]

@@ -1,0 +1,412 @@
+"""Types of the extension module; `mypy.stubtest` compares them with the built one."""
+
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Final, Literal, final, overload
+
+from typing_extensions import disjoint_base
+
+from ._types import ConsumeResult, RetryAfterLevel, SendStatus, Sql92
+
+__all__ = [
+    "ERROR_KINDS",
+    "Broker",
+    "Completions",
+    "Credentials",
+    "Delivery",
+    "Message",
+    "MessageQueue",
+    "MessageView",
+    "PendingMessage",
+    "Producer",
+    "PushConsumer",
+    "SendReceipt",
+    "TlsOptions",
+    "__version__",
+    "close_all",
+    "close_logs",
+    "next_logs",
+    "set_log_level",
+]
+
+__version__: Final[str]
+ERROR_KINDS: Final[dict[str, int]]
+
+_Call = tuple[int, Future[Any]]
+_ServerKind = Literal["auto", "apache5", "apache4", "huawei", "alibaba"]
+
+def close_all(limit: timedelta) -> None: ...
+def close_logs() -> None: ...
+def next_logs() -> list[tuple[int, str, str]]: ...
+def set_log_level(level: int) -> None: ...
+
+@final
+class Credentials:
+    """Access key and secret key, with the security token of temporary credentials."""
+
+    def __new__(cls, access_key: str, secret_key: str, security_token: str | None = None) -> Credentials: ...
+    @property
+    def access_key(self) -> str: ...
+
+@final
+class TlsOptions:
+    """How connections are encrypted; certificates are verified unless `insecure`.
+
+    PEM texts: `ca_pem` are the authorities to trust (none: the system's), `client_cert_pem` and `client_key_pem` the
+    client's own certificate. `server_name` replaces the dialled host in the verification.
+    """
+
+    def __new__(
+        cls,
+        *,
+        ca_pem: str | None = None,
+        client_cert_pem: str | None = None,
+        client_key_pem: str | None = None,
+        server_name: str | None = None,
+        insecure: bool = False,
+    ) -> TlsOptions: ...
+
+@final
+class Message:
+    """A message to send: topic, body, and what travels beside it. Faults are reported by the send call.
+
+    Give one delivery time at most: `deliver_at` (an aware datetime; past means at once), `deliver_after` the send call,
+    or the server's `delay_level` 1 to 18. The raw properties of the servers' documents (`__STARTDELIVERTIME`,
+    `TIMER_DELIVER_MS`, ..., Unix ms as text) are understood in `properties` too.
+    """
+
+    def __new__(
+        cls,
+        topic: str,
+        body: bytes | bytearray,
+        *,
+        tag: str | None = None,
+        keys: str | Sequence[str] | None = None,
+        properties: dict[str, str] | None = None,
+        deliver_at: datetime | None = None,
+        deliver_after: timedelta | None = None,
+        delay_level: int | None = None,
+    ) -> Message: ...
+    @property
+    def topic(self) -> str: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def properties(self) -> dict[str, str]: ...
+
+@final
+class MessageView:
+    """A received message. It stays valid for as long as it is kept."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def tag(self) -> str | None: ...
+    @property
+    def keys(self) -> tuple[str, ...]: ...
+    @property
+    def properties(self) -> dict[str, str]: ...
+    def get_property(self, name: str) -> str | None: ...
+    @property
+    def message_id(self) -> str: ...
+    @property
+    def offset_message_id(self) -> str: ...
+    @property
+    def broker(self) -> str: ...
+    @property
+    def queue_id(self) -> int: ...
+    @property
+    def queue_offset(self) -> int: ...
+    @property
+    def commit_log_offset(self) -> int: ...
+    @property
+    def prepared_transaction_offset(self) -> int: ...
+    @property
+    def store_size(self) -> int: ...
+    @property
+    def reconsume_times(self) -> int: ...
+    @property
+    def deliver_at(self) -> datetime | None: ...
+    @property
+    def deliver_at_ms(self) -> int | None: ...
+    @property
+    def born_at(self) -> datetime: ...
+    @property
+    def born_at_ms(self) -> int: ...
+    @property
+    def stored_at(self) -> datetime: ...
+    @property
+    def stored_at_ms(self) -> int: ...
+
+@final
+class MessageQueue:
+    """One queue of a topic on one broker."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def broker(self) -> str: ...
+    @property
+    def id(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __eq__(self, value: object, /) -> bool: ...
+    def __lt__(self, value: MessageQueue, /) -> bool: ...
+    def __le__(self, value: MessageQueue, /) -> bool: ...
+    def __gt__(self, value: MessageQueue, /) -> bool: ...
+    def __ge__(self, value: MessageQueue, /) -> bool: ...
+
+@final
+class SendReceipt:
+    """What the server said about a stored message."""
+
+    @property
+    def status(self) -> SendStatus: ...
+    @property
+    def message_id(self) -> str: ...
+    @property
+    def offset_message_id(self) -> str: ...
+    @property
+    def queue(self) -> MessageQueue: ...
+    @property
+    def queue_offset(self) -> int: ...
+    @property
+    def transaction_id(self) -> str | None: ...
+    @property
+    def recall_handle(self) -> str | None: ...
+    @property
+    def region(self) -> str | None: ...
+
+@final
+class Delivery:
+    """A delivered message that wants to be settled; one that is dropped unsettled is delivered again later.
+
+    As a context manager it gives the message and settles: success, or retry later after an exception.
+    """
+
+    @property
+    def message(self) -> MessageView: ...
+    def settle(self, result: ConsumeResult | RetryAfterLevel) -> None:
+        """Says what became of the message, once; returns at once, the answer travels in the background."""
+
+    def __enter__(self) -> MessageView: ...
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        _exception: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None: ...
+
+@final
+class Completions:
+    def __new__(cls, event_loop: AbstractEventLoop) -> Completions: ...
+    def fileno(self) -> int: ...
+    def drain(self) -> None: ...
+    def abort(self, ticket: int) -> None: ...
+
+@disjoint_base
+class Producer:
+    def __new__(
+        cls,
+        endpoint: str,
+        *,
+        group: str | None = None,
+        send_timeout: timedelta | None = None,
+        retries: int | None = None,
+        max_body_bytes: int | None = None,
+        compress_above_bytes: int | None = None,
+        compress_level: int | None = None,
+        max_ahead: timedelta | None = None,
+        past: Literal["deliver_now", "refuse"] | None = None,
+        beyond: Literal["refuse", "let_server_decide"] | None = None,
+        credentials: Credentials | None = None,
+        tls: TlsOptions | bool | None = None,
+        namespace: str | None = None,
+        client_id: str | None = None,
+        server_kind: _ServerKind | None = None,
+    ) -> Producer: ...
+    @property
+    def client_id(self) -> str | None: ...
+    @overload
+    def _start(self, via: None = None) -> None: ...
+    @overload
+    def _start(self, via: Completions) -> _Call: ...
+    @overload
+    def _send(self, message: Message, timeout: timedelta | None = None, via: None = None) -> SendReceipt: ...
+    @overload
+    def _send(self, message: Message, timeout: timedelta | None, via: Completions) -> _Call: ...
+    @overload
+    def _send_by_key(
+        self, message: Message, key: str, timeout: timedelta | None = None, via: None = None
+    ) -> SendReceipt: ...
+    @overload
+    def _send_by_key(self, message: Message, key: str, timeout: timedelta | None, via: Completions) -> _Call: ...
+    @overload
+    def _send_to_queue(
+        self, message: Message, queue: MessageQueue, timeout: timedelta | None = None, via: None = None
+    ) -> SendReceipt: ...
+    @overload
+    def _send_to_queue(
+        self, message: Message, queue: MessageQueue, timeout: timedelta | None, via: Completions
+    ) -> _Call: ...
+    @overload
+    def _send_batch(
+        self, messages: Sequence[Message], timeout: timedelta | None = None, via: None = None
+    ) -> SendReceipt: ...
+    @overload
+    def _send_batch(self, messages: Sequence[Message], timeout: timedelta | None, via: Completions) -> _Call: ...
+    @overload
+    def _send_one_way(self, message: Message, via: None = None) -> None: ...
+    @overload
+    def _send_one_way(self, message: Message, via: Completions) -> _Call: ...
+    @overload
+    def _queues(self, topic: str, via: None = None) -> list[MessageQueue]: ...
+    @overload
+    def _queues(self, topic: str, via: Completions) -> _Call: ...
+    @overload
+    def _close(self, via: None = None) -> None: ...
+    @overload
+    def _close(self, via: Completions) -> _Call: ...
+
+@disjoint_base
+class PushConsumer:
+    def __new__(
+        cls,
+        endpoint: str,
+        group: str,
+        topics: str | dict[str, str | Sql92] | dict[str, str] | Sequence[str],
+        listener: Any = None,
+        *,
+        concurrency: int = 8,
+        model: Literal["clustering", "broadcasting"] | None = None,
+        orderly: bool = False,
+        consume_from: Literal["last_offset", "first_offset"] | datetime | None = None,
+        max_reconsume_times: int | None = None,
+        consume_timeout: timedelta | None = None,
+        credentials: Credentials | None = None,
+        tls: TlsOptions | bool | None = None,
+        namespace: str | None = None,
+        client_id: str | None = None,
+        server_kind: _ServerKind | None = None,
+    ) -> PushConsumer: ...
+    @property
+    def listener(self) -> Any: ...
+    @property
+    def concurrency(self) -> int: ...
+    @property
+    def client_id(self) -> str | None: ...
+    @property
+    def assigned_queues(self) -> list[MessageQueue]: ...
+    def suspend(self) -> None:
+        """Stops taking messages from the server until `resume`; what was taken is still delivered."""
+
+    def resume(self) -> None:
+        """Takes messages again."""
+
+    @overload
+    def _start(self, via: None = None) -> None: ...
+    @overload
+    def _start(self, via: Completions) -> _Call: ...
+    @overload
+    def _receive(self, max: int, timeout: timedelta | None = None, via: None = None) -> list[Delivery]: ...
+    @overload
+    def _receive(self, max: int, timeout: timedelta | None, via: Completions) -> _Call: ...
+    @overload
+    def _subscribe(self, topic: str, filter: str | Sql92, via: None = None) -> None: ...
+    @overload
+    def _subscribe(self, topic: str, filter: str | Sql92, via: Completions) -> _Call: ...
+    @overload
+    def _unsubscribe(self, topic: str, via: None = None) -> None: ...
+    @overload
+    def _unsubscribe(self, topic: str, via: Completions) -> _Call: ...
+    @overload
+    def _close(self, via: None = None) -> None: ...
+    @overload
+    def _close(self, via: Completions) -> _Call: ...
+
+@final
+class Broker:
+    """A RocketMQ server on a loopback port: name server and broker in one.
+
+    With `virtual_clock`, scheduled messages become visible only by `advance`. `tls` serves TLS beside plain TCP with a
+    certificate of its own making (`ca_pem`); `tls_only` refuses plain connections; with `client_ca_pem` clients must
+    show a certificate of that authority. With `credentials`, every request must be signed by one of them. `persona` is
+    the server whose habits it takes on. `listen` is `127.0.0.1:0`, a free port.
+    """
+
+    def __new__(
+        cls,
+        *,
+        virtual_clock: bool = False,
+        tls: bool = False,
+        tls_only: bool = False,
+        client_ca_pem: str | None = None,
+        credentials: Sequence[Credentials] = ...,
+        persona: Literal["loopback", "apache5", "apache4", "huawei"] = "loopback",
+        auto_create_topics: bool = True,
+        queues: int = 4,
+        listen: str | None = None,
+    ) -> Broker: ...
+    @property
+    def endpoint(self) -> str:
+        """`host:port` for clients."""
+
+    @property
+    def ca_pem(self) -> str | None:
+        """PEM text of the authority that signed the self-made certificate; `None` without TLS."""
+
+    def now(self) -> datetime:
+        """The time by the broker's clock."""
+
+    def create_topic(self, topic: str, queues: int = 4) -> None:
+        """Creates a topic, or changes its number of queues."""
+
+    def advance(self, by: timedelta) -> int:
+        """Moves a virtual clock forward, in deadline order; returns how many messages became visible."""
+
+    def pending(self) -> list[PendingMessage]:
+        """Scheduled messages that wait, in deadline order."""
+
+    def inject(
+        self,
+        request_code: int,
+        fault: Literal["refuse", "swallow", "close_before", "close_after"],
+        *,
+        times: int = 1,
+        code: int = 1,
+        remark: str = ...,
+    ) -> None:
+        """Lets the next `times` requests with this request code meet a fault; `refuse` answers `code` and `remark`."""
+
+    def request_count(self, request_code: int) -> int:
+        """How many requests with this request code came so far."""
+
+    def restart(self, down: timedelta = ...) -> None:
+        """Closes the port and every connection, waits `down`, and opens the same port again; messages stay."""
+
+    def close(self) -> None:
+        """Stops it. Nothing happens the second time."""
+
+    def __enter__(self) -> Broker: ...
+    def __exit__(
+        self,
+        _exception_type: type[BaseException] | None,
+        _exception: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None: ...
+
+@final
+class PendingMessage:
+    """A scheduled message that waits in the broker."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def message_id(self) -> str: ...
+    @property
+    def deliver_at(self) -> datetime: ...
+    @property
+    def deliver_at_ms(self) -> int: ...

@@ -1,0 +1,44 @@
+"""Small values: enumerations and what a listener may answer."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class SendStatus(enum.IntEnum):
+    """How durable a stored message is."""
+
+    OK = 0
+    """Stored as configured."""
+    FLUSH_DISK_TIMEOUT = 1
+    """Stored; flushing to disk timed out."""
+    FLUSH_SLAVE_TIMEOUT = 2
+    """Stored; copying to the replica timed out."""
+    SLAVE_NOT_AVAILABLE = 3
+    """Stored; no replica was there."""
+
+
+class ConsumeResult(enum.Enum):
+    """What became of a delivered message."""
+
+    SUCCESS = "success"
+    """Done."""
+    RETRY_LATER = "retry_later"
+    """Deliver it again later; the broker's schedule decides when (10 s, 30 s, 1 min, ...)."""
+    DEAD_LETTER = "dead_letter"
+    """Give it up: move it to the dead letter queue of the group."""
+
+
+@dataclass(frozen=True)
+class RetryAfterLevel:
+    """Deliver the message again after the server's delay level 1 to 18."""
+
+    delay_level: int
+
+
+@dataclass(frozen=True)
+class Sql92:
+    """A filter over message properties, for example `Sql92("amount > 100")`; the broker must have it enabled."""
+
+    expression: str

@@ -1,0 +1,16 @@
+"""A RocketMQ server for tests, inside this process.
+
+```python
+with tminus.testing.Broker(virtual_clock=True) as broker:
+    producer = tminus.Producer(broker.endpoint)
+    producer.send(tminus.Message("orders", b"renew", deliver_at=broker.now() + timedelta(days=365)))
+    broker.advance(timedelta(days=365))  # the message is visible when this returns
+```
+
+pytest finds the fixtures `rocketmq_broker` (real clock) and `rocketmq_virtual_broker` by itself.
+"""
+
+from ._native import Broker as Broker
+from ._native import PendingMessage as PendingMessage
+
+__all__ = ["Broker", "PendingMessage"]
