@@ -1,0 +1,106 @@
+//! Commands on standard input, for tests in other languages.
+
+use std::io::BufRead;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tminus::broker::{Broker, Fault};
+use tokio::sync::mpsc;
+
+use crate::broker::{Failure, print_line};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Command {
+    AdvanceMs(u64),
+    RestartMs(u64),
+    Pending(bool),
+    Stop(bool),
+    RequestCount(i32),
+    CreateTopic { name: String, queues: i32 },
+    Inject(Inject),
+}
+
+#[derive(Deserialize)]
+struct Inject {
+    code: i32,
+    #[serde(default = "once")]
+    times: usize,
+    fault: FaultName,
+    #[serde(default)]
+    response_code: i32,
+    #[serde(default)]
+    remark: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FaultName {
+    Refuse,
+    Swallow,
+    CloseBefore,
+    CloseAfter,
+}
+
+fn once() -> usize {
+    1
+}
+
+/// Answers commands until the input ends or says stop.
+pub(crate) async fn serve(broker: &Broker) -> Result<(), Failure> {
+    // A thread of its own: a read from a terminal or pipe cannot be given up.
+    let (lines, mut commands) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            if lines.blocking_send(line).is_err() {
+                break;
+            }
+        }
+    });
+    while let Some(line) = commands.recv().await {
+        let answer = match serde_json::from_str(&line) {
+            Ok(Command::Stop(_)) => break,
+            Ok(command) => obey(broker, command).await,
+            Err(error) => Err(error.into()),
+        };
+        print_line(&answer.unwrap_or_else(|error| json!({ "error": error.to_string() })))?;
+    }
+    Ok(())
+}
+
+async fn obey(broker: &Broker, command: Command) -> Result<Value, Failure> {
+    Ok(match command {
+        Command::AdvanceMs(ms) => json!({ "visible": broker.advance(Duration::from_millis(ms))? }),
+        Command::RestartMs(ms) => {
+            broker.restart(Duration::from_millis(ms)).await?;
+            json!({ "restarted": true })
+        }
+        Command::Pending(_) => {
+            let pending = broker.pending().into_iter().map(|message| {
+                json!({
+                    "topic": message.topic,
+                    "message_id": message.message_id,
+                    "deliver_at_ms": message.deliver_at_ms,
+                })
+            });
+            json!({ "pending": pending.collect::<Vec<_>>() })
+        }
+        Command::RequestCount(code) => json!({ "request_count": broker.request_count(code) }),
+        Command::CreateTopic { name, queues } => {
+            broker.create_topic(&name, queues)?;
+            json!({ "created": name })
+        }
+        Command::Inject(Inject { code, times, fault, response_code, remark }) => {
+            let fault = match fault {
+                FaultName::Refuse => Fault::Refuse { code: response_code, remark },
+                FaultName::Swallow => Fault::Swallow,
+                FaultName::CloseBefore => Fault::CloseBefore,
+                FaultName::CloseAfter => Fault::CloseAfter,
+            };
+            broker.inject(code, times, fault);
+            json!({ "injected": true })
+        }
+        Command::Stop(_) => json!({ "stopped": true }),
+    })
+}

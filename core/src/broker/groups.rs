@@ -1,0 +1,122 @@
+//! Who produces and consumes: the members of groups and their subscriptions, as heartbeats tell.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::outbox::Outbox;
+use crate::codec::remoting::body::{ConsumerData, SubscriptionData};
+use crate::codec::remoting::codes::request;
+use crate::codec::remoting::frame::FLAG_ONE_WAY;
+use crate::codec::remoting::{Frame, Language};
+
+/// A client that is silent for this long is no member any more.
+const EXPIRY: Duration = Duration::from_secs(120);
+
+/// A client in a group.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) language: Language,
+    pub(crate) version: i32,
+    pub(crate) seen: Instant,
+}
+
+/// A consumer group with members.
+#[derive(Debug, Default)]
+pub(crate) struct ConsumerGroup {
+    /// What the last heartbeat said.
+    pub(crate) data: ConsumerData,
+    /// By client id.
+    pub(crate) members: BTreeMap<String, Member>,
+}
+
+impl ConsumerGroup {
+    /// The group's subscription to `topic`.
+    pub(crate) fn subscription(&self, topic: &str) -> Option<&SubscriptionData> {
+        self.data.subscription_data_set.iter().find(|subscription| subscription.topic == topic)
+    }
+
+    fn notify(&self, group: &str) {
+        let notice = Frame { flag: FLAG_ONE_WAY, ..Frame::request(request::NOTIFY_CONSUMER_IDS_CHANGED) }
+            .with("consumerGroup", group);
+        self.members.values().for_each(|member| member.outbox.push(&notice));
+    }
+}
+
+/// The groups that have members.
+#[derive(Debug, Default)]
+pub(crate) struct Groups {
+    pub(crate) consumers: HashMap<String, ConsumerGroup>,
+    pub(crate) producers: HashMap<String, BTreeMap<String, Member>>,
+}
+
+impl Groups {
+    /// Takes a producer's heartbeat.
+    pub(crate) fn produce(&mut self, group: &str, client_id: &str, member: Member) {
+        self.producers.entry(group.to_owned()).or_default().insert(client_id.to_owned(), member);
+    }
+
+    /// Takes a consumer's heartbeat, and tells the group when its members or topics changed. Without subscriptions
+    /// (`keep`) the earlier ones stay.
+    pub(crate) fn consume(&mut self, mut data: ConsumerData, keep: bool, client_id: &str, member: Member) {
+        let name = data.group_name.clone();
+        let group = self.consumers.entry(name.clone()).or_default();
+        if keep && data.subscription_data_set.is_empty() {
+            data.subscription_data_set = std::mem::take(&mut group.data.subscription_data_set);
+        }
+        let topics = |data: &ConsumerData| {
+            let mut topics: Vec<_> = data.subscription_data_set.iter().map(|s| s.topic.clone()).collect();
+            topics.sort();
+            topics
+        };
+        let topics_changed = topics(&group.data) != topics(&data);
+        group.data = data;
+        let session = member.outbox.session;
+        let before = group.members.insert(client_id.to_owned(), member);
+        if topics_changed || before.is_none_or(|before| before.outbox.session != session) {
+            group.notify(&name);
+        }
+    }
+
+    /// Takes a client out of a consumer group and tells the others.
+    pub(crate) fn leave_consumers(&mut self, group: &str, client_id: &str) {
+        self.retain_consumers(|name, id, _| name != group || id != client_id);
+    }
+
+    /// Takes a client out of a producer group.
+    pub(crate) fn leave_producers(&mut self, group: &str, client_id: &str) {
+        self.retain_producers(|name, id, _| name != group || id != client_id);
+    }
+
+    /// Takes the clients of a closed connection out of their groups.
+    pub(crate) fn session_closed(&mut self, session: u64) {
+        self.retain_consumers(|_, _, member| member.outbox.session != session);
+        self.retain_producers(|_, _, member| member.outbox.session != session);
+    }
+
+    /// Takes silent clients out of their groups.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        let is_alive = |member: &Member| now.duration_since(member.seen) < EXPIRY;
+        self.retain_consumers(|_, _, member| is_alive(member));
+        self.retain_producers(|_, _, member| is_alive(member));
+    }
+
+    fn retain_consumers(&mut self, stays: impl Fn(&str, &str, &Member) -> bool) {
+        self.consumers.retain(|name, group| {
+            let before = group.members.len();
+            group.members.retain(|id, member| stays(name, id, member));
+            if group.members.len() < before {
+                group.notify(name);
+            }
+            !group.members.is_empty()
+        });
+    }
+
+    fn retain_producers(&mut self, stays: impl Fn(&str, &str, &Member) -> bool) {
+        self.producers.retain(|name, members| {
+            members.retain(|id, member| stays(name, id, member));
+            !members.is_empty()
+        });
+    }
+}

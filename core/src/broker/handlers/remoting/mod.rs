@@ -1,0 +1,56 @@
+//! The remoting protocol: one module a family of requests, registered here by code.
+
+mod heartbeat;
+mod offsets;
+mod pull;
+mod recall;
+mod route;
+mod send;
+
+use std::sync::Arc;
+
+use super::{Answer, Handler, Refusal, Request};
+use crate::broker::node::Node;
+use crate::broker::outbox::Outbox;
+use crate::codec::remoting::Frame;
+use crate::codec::remoting::codes::{request, response};
+
+/// The handler of a request code.
+fn handler(code: i32) -> Option<Handler> {
+    Some(match code {
+        request::SEND_MESSAGE | request::SEND_MESSAGE_V2 | request::SEND_BATCH_MESSAGE => send::send,
+        request::PULL_MESSAGE | request::LITE_PULL_MESSAGE => pull::pull,
+        request::RECALL_MESSAGE => recall::recall,
+        request::HEART_BEAT => heartbeat::heartbeat,
+        request::UNREGISTER_CLIENT => heartbeat::unregister,
+        request::GET_CONSUMER_LIST_BY_GROUP => heartbeat::members,
+        request::CHECK_CLIENT_CONFIG => heartbeat::check_config,
+        request::GET_ROUTEINFO_BY_TOPIC => route::topic_route,
+        request::GET_BROKER_CLUSTER_INFO => route::cluster,
+        request::GET_ALL_TOPIC_LIST_FROM_NAMESERVER => route::topic_list,
+        request::QUERY_CONSUMER_OFFSET => offsets::query,
+        request::UPDATE_CONSUMER_OFFSET => offsets::update,
+        request::SEARCH_OFFSET_BY_TIMESTAMP => offsets::search,
+        request::GET_MAX_OFFSET => offsets::max,
+        request::GET_MIN_OFFSET => offsets::min,
+        request::GET_EARLIEST_MSG_STORETIME => offsets::earliest_store_time,
+        _ => return None,
+    })
+}
+
+/// Handles a request by its code.
+pub(super) fn dispatch(request: &Request<'_>) -> Answer {
+    let code = request.frame.code;
+    match handler(code) {
+        Some(handler) => handler(request),
+        None => {
+            let remark = format!("request code {code} is not supported by this broker");
+            Err(Refusal::new(response::REQUEST_CODE_NOT_SUPPORTED, remark))
+        }
+    }
+}
+
+/// Takes a client's answer to a request of the broker.
+pub(super) fn answered(_node: &Node, from: &Arc<Outbox>, answer: Frame) {
+    tracing::debug!(peer = %from.peer, code = answer.code, opaque = answer.opaque, "an answer nobody waits for");
+}

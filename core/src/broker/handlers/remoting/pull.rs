@@ -1,0 +1,83 @@
+//! Pulling messages (11, 361).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::{Answer, Refusal, Request};
+use crate::broker::delivery::{self, Pull};
+use crate::broker::filter::TagFilter;
+use crate::broker::state::State;
+use crate::clock;
+use crate::codec::remoting::codes::response;
+use crate::codec::remoting::header::{PullHeader, pull_flag};
+
+/// Most messages of one answer, as from the real server.
+const MAX_COUNT: i32 = 32;
+/// Longest hold of a pull.
+const MAX_HOLD_MS: i64 = 60_000;
+
+/// PULL_MESSAGE, LITE_PULL_MESSAGE.
+pub(super) fn pull(request: &Request<'_>) -> Answer {
+    let header = PullHeader::read(&request.frame.ext)?;
+    let mut state = request.node.state();
+    let Some(topic) = state.store.topics.get(&header.topic) else {
+        let remark = format!("topic {} does not exist", header.topic);
+        return Err(Refusal::new(response::TOPIC_NOT_EXIST, remark));
+    };
+    if header.queue_id < 0 || header.queue_id as usize >= topic.queues.len() {
+        let remark = format!(
+            "topic {} has {} queues, not queue {}",
+            header.topic,
+            topic.queues.len(),
+            header.queue_id
+        );
+        return Err(Refusal::new(response::INVALID_PARAMETER, remark));
+    }
+    let filter = filter(&state, &header)?;
+    if header.sys_flag & pull_flag::COMMIT_OFFSET != 0 && header.commit_offset >= 0 {
+        state.offsets.set(&header.consumer_group, &header.topic, header.queue_id, header.commit_offset);
+    }
+    let hold = (header.sys_flag & pull_flag::SUSPEND != 0 && header.suspend_timeout_millis > 0)
+        .then(|| Duration::from_millis(header.suspend_timeout_millis.min(MAX_HOLD_MS).unsigned_abs()));
+    let pull = Pull {
+        from: Arc::clone(request.from),
+        opaque: request.frame.opaque,
+        queue: header.queue_id,
+        offset: header.queue_offset,
+        count: header.max_msg_nums.clamp(1, MAX_COUNT) as usize,
+        topic: header.topic,
+        filter,
+    };
+    Ok(delivery::pull(&mut state, pull, hold.map(|hold| clock::instant() + hold)))
+}
+
+/// The filter in the request or, without one, that of the group's heartbeat.
+fn filter(state: &State, header: &PullHeader) -> Result<TagFilter, Refusal> {
+    if header.sys_flag & pull_flag::SUBSCRIPTION != 0 {
+        check_type(header.expression_type.as_deref().unwrap_or_default())?;
+        return Ok(TagFilter::parse(header.subscription.as_deref().unwrap_or_default()));
+    }
+    let group = &header.consumer_group;
+    let subscription = state.groups.consumers.get(group).and_then(|group| group.subscription(&header.topic));
+    let Some(subscription) = subscription else {
+        let remark =
+            format!("group {group} has no subscription to {}; its heartbeat is missing", header.topic);
+        return Err(Refusal::new(response::SUBSCRIPTION_NOT_EXIST, remark));
+    };
+    if subscription.sub_version < header.sub_version {
+        let remark =
+            format!("the subscription of group {group} to {} is older than the pull's", header.topic);
+        return Err(Refusal::new(response::SUBSCRIPTION_NOT_LATEST, remark));
+    }
+    check_type(&subscription.expression_type)?;
+    Ok(TagFilter::parse(&subscription.sub_string))
+}
+
+/// Refuses filters other than by tag.
+pub(super) fn check_type(expression_type: &str) -> Result<(), Refusal> {
+    if matches!(expression_type, "" | "TAG") {
+        return Ok(());
+    }
+    let remark = format!("this broker filters by TAG only, not by {expression_type}; filter in the consumer");
+    Err(Refusal::new(response::SUBSCRIPTION_PARSE_FAILED, remark))
+}

@@ -1,0 +1,83 @@
+//! The broker as its connections see it: settings, and the state behind its lock.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::BrokerOptions;
+use super::control::Control;
+use super::groups::Groups;
+use super::registry::Registry;
+use super::state::State;
+use super::topics::{DEFAULT_TOPIC, TopicConfig};
+use crate::clock::Clock;
+use crate::codec::remoting::body::perm;
+use crate::message::UniqueIdGenerator;
+use crate::options::Credentials;
+
+/// The one cluster there is.
+pub(crate) const CLUSTER: &str = "DefaultCluster";
+
+/// What every part of a running broker shares.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) name: String,
+    pub(crate) address: SocketAddr,
+    pub(crate) clock: Clock,
+    pub(crate) auto_create_topics: bool,
+    pub(crate) queues: i32,
+    pub(crate) credentials: Vec<Credentials>,
+    /// For messages that came without an id.
+    pub(crate) unique_ids: UniqueIdGenerator,
+    state: Mutex<State>,
+    control: Mutex<Control>,
+    sessions: AtomicU64,
+}
+
+impl Node {
+    pub(crate) fn new(options: &BrokerOptions, address: SocketAddr) -> Self {
+        let mut state = State::new(options.persona);
+        if options.auto_create_topics {
+            let inherited = TopicConfig {
+                perm: perm::READ | perm::WRITE | perm::INHERIT,
+                ..TopicConfig::new(options.queues)
+            };
+            state.store.topics.put(DEFAULT_TOPIC, inherited);
+        }
+        Self {
+            name: options.name.clone(),
+            address,
+            clock: options.clock.clone(),
+            auto_create_topics: options.auto_create_topics,
+            queues: options.queues,
+            credentials: options.credentials.clone(),
+            unique_ids: UniqueIdGenerator::new(options.clock.now_ms(), fastrand::u64(..)),
+            state: Mutex::new(state),
+            control: Mutex::default(),
+            sessions: AtomicU64::new(0),
+        }
+    }
+
+    /// The state; held briefly, never across an await.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Faults and counts.
+    pub(crate) fn control(&self) -> MutexGuard<'_, Control> {
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number for a new connection.
+    pub(super) fn next_session(&self) -> u64 {
+        self.sessions.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Forgets every connection after the port was closed.
+    pub(super) fn all_sessions_closed(&self) {
+        let mut state = self.state();
+        state.polls.forget(None);
+        state.groups = Groups::default();
+        state.registry = Registry::default();
+    }
+}

@@ -1,0 +1,44 @@
+//! The one task that waits for the next instant: a delivery time, or the end of a pull's hold.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::delivery;
+use super::node::Node;
+use crate::clock;
+
+/// Longest sleep: a step of the machine's clock is noticed after this, and silent clients are found.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// Runs until `stop` changes.
+pub(super) async fn run(node: Arc<Node>, mut stop: watch::Receiver<bool>) {
+    let sooner = node.state().sooner.clone();
+    loop {
+        let wait = act(&node);
+        tokio::select! {
+            _ = stop.changed() => return,
+            () = sooner.notified() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+/// Does what is due and says how long to wait. What is due on a virtual clock is left to the one who moves it.
+fn act(node: &Node) -> Duration {
+    let now = clock::instant();
+    let mut state = node.state();
+    delivery::expire(&mut state, now);
+    state.groups.expire(now);
+    let hold_ends = state.polls.next_expiry().map(|expiry| expiry.saturating_duration_since(now));
+    let due = if node.clock.is_virtual() {
+        None
+    } else {
+        let now_ms = node.clock.now_ms();
+        state.fire(now_ms);
+        let ahead = |next: i64| Duration::from_millis(u64::try_from(next - now_ms).unwrap_or(0));
+        state.timer.next_deadline().map(ahead)
+    };
+    [hold_ends, due].into_iter().flatten().fold(LONGEST, Duration::min)
+}
