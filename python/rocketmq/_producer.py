@@ -59,7 +59,7 @@ ExceptionCallback = Callable[[ProducerSendAsyncFailed], object]
 
 
 def _result(receipt: tminus.SendReceipt) -> SendResult:
-    return SendResult(SendStatus(receipt.status), receipt.message_id, receipt.queue_offset)
+    return SendResult(SendStatus(receipt.status.value), receipt.message_id, receipt.queue_offset)
 
 
 class Producer(Settings):

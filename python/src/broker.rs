@@ -20,6 +20,18 @@ const PERSONAS: [(&str, Persona); 4] = [
     ("huawei", Persona::Huawei),
 ];
 
+/// A clock that a broker and its clients share.
+#[pyclass(frozen, module = "tminus.testing")]
+pub(crate) struct SharedClock(pub(crate) Clock);
+
+#[pymethods]
+impl SharedClock {
+    /// The time by this clock.
+    fn now(&self) -> SystemTime {
+        self.0.now()
+    }
+}
+
 /// A RocketMQ server on a loopback port.
 #[pyclass(frozen, weakref, module = "tminus.testing")]
 pub(crate) struct Broker(Owned<Arc<tminus::broker::Broker>>);
@@ -74,9 +86,10 @@ impl Broker {
         Ok(self.get("ca_pem")?.ca_pem())
     }
 
-    /// The time by the broker's clock.
-    fn now(&self) -> PyResult<SystemTime> {
-        Ok(self.get("now")?.clock().now())
+    /// The clock it runs by.
+    #[getter]
+    fn clock(&self) -> PyResult<SharedClock> {
+        Ok(SharedClock(self.get("clock")?.clock().clone()))
     }
 
     /// Creates a topic, or changes its number of queues.

@@ -26,7 +26,7 @@ mod _native {
     #[pymodule_export]
     use crate::aio::Completions;
     #[pymodule_export]
-    use crate::broker::{Broker, PendingMessage};
+    use crate::broker::{Broker, PendingMessage, SharedClock};
     #[pymodule_export]
     use crate::client::close_all;
     #[pymodule_export]

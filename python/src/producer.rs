@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use tminus::{ProducerOptions, Result};
 
 use crate::aio::Completions;
+use crate::broker::SharedClock;
 use crate::client::{Client, Connect};
 use crate::message::Message;
 use crate::options::{Connection, Credentials, Tls, delay_limits};
@@ -39,7 +40,7 @@ impl Producer {
     #[pyo3(signature = (
         endpoint, *, group=None, send_timeout=None, retries=None, max_body_bytes=None, compress_above_bytes=None,
         compress_level=None, max_ahead=None, past=None, beyond=None, credentials=None, tls=None, namespace=None,
-        client_id=None, server_kind=None
+        client_id=None, server_kind=None, clock=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn new(
@@ -58,9 +59,13 @@ impl Producer {
         namespace: Option<String>,
         client_id: Option<String>,
         server_kind: Option<String>,
+        clock: Option<&Bound<'_, SharedClock>>,
     ) -> PyResult<Self> {
         let connection = Connection { credentials, tls, namespace, client_id, server_kind };
         let mut options = ProducerOptions::with_client(connection.to(endpoint)?);
+        if let Some(clock) = clock {
+            options.client.clock = clock.get().0.clone();
+        }
         options.group = group.unwrap_or(options.group);
         options.send_timeout = send_timeout.unwrap_or(options.send_timeout);
         options.retries = retries.unwrap_or(options.retries);

@@ -23,6 +23,7 @@ __all__ = [
     "Producer",
     "PushConsumer",
     "SendReceipt",
+    "SharedClock",
     "TlsOptions",
     "__version__",
     "close_all",
@@ -227,6 +228,7 @@ class Producer:
         namespace: str | None = None,
         client_id: str | None = None,
         server_kind: _ServerKind | None = None,
+        clock: SharedClock | None = None,
     ) -> Producer: ...
     @property
     def client_id(self) -> str | None: ...
@@ -355,11 +357,12 @@ class Broker:
         """`host:port` for clients."""
 
     @property
+    def clock(self) -> SharedClock:
+        """The clock it runs by; give it to a `Producer` whose delays shall count by it."""
+
+    @property
     def ca_pem(self) -> str | None:
         """PEM text of the authority that signed the self-made certificate; `None` without TLS."""
-
-    def now(self) -> datetime:
-        """The time by the broker's clock."""
 
     def create_topic(self, topic: str, queues: int = 4) -> None:
         """Creates a topic, or changes its number of queues."""
@@ -397,6 +400,13 @@ class Broker:
         _exception: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None: ...
+
+@final
+class SharedClock:
+    """A clock that a broker and its clients share."""
+
+    def now(self) -> datetime:
+        """The time by this clock."""
 
 @final
 class PendingMessage:

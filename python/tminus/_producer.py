@@ -30,6 +30,7 @@ class Producer(_native.Producer):
       `compress_level` (5).
     - `credentials`, `tls` (`True`, or `TlsOptions`), `namespace`, `client_id`.
     - `server_kind` (`"auto"`): `"apache5"`, `"apache4"`, `"huawei"` or `"alibaba"`, if it is known.
+    - `clock`: what delays count by, if it is not the machine's; `tminus.testing.Broker.clock` in tests.
 
     The connection is made by `start`, by `with`, or by the first send.
     """

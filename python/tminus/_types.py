@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 
 
-class SendStatus(enum.IntEnum):
+class SendStatus(enum.Enum):
     """How durable a stored message is."""
 
     OK = 0

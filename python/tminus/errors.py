@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-class Outcome(enum.IntEnum):
+class Outcome(enum.Enum):
     """What is known about a message when its send failed."""
 
     NOT_SENT = 0

@@ -2,8 +2,8 @@
 
 ```python
 with tminus.testing.Broker(virtual_clock=True) as broker:
-    producer = tminus.Producer(broker.endpoint)
-    producer.send(tminus.Message("orders", b"renew", deliver_at=broker.now() + timedelta(days=365)))
+    producer = tminus.Producer(broker.endpoint, clock=broker.clock)
+    producer.send(tminus.Message("orders", b"renew", deliver_after=timedelta(days=365)))
     broker.advance(timedelta(days=365))  # the message is visible when this returns
 ```
 
@@ -12,5 +12,6 @@ pytest finds the fixtures `rocketmq_broker` (real clock) and `rocketmq_virtual_b
 
 from ._native import Broker as Broker
 from ._native import PendingMessage as PendingMessage
+from ._native import SharedClock as SharedClock
 
-__all__ = ["Broker", "PendingMessage"]
+__all__ = ["Broker", "PendingMessage", "SharedClock"]

@@ -1,0 +1,22 @@
+"""Prints messages of a topic until Ctrl-C: `consumer.py 127.0.0.1:9876 test`."""
+
+from __future__ import annotations
+
+import sys
+
+import tminus
+
+
+def main() -> None:
+    endpoint, topic = sys.argv[1:] or ("127.0.0.1:9876", "test")
+    with tminus.PushConsumer(endpoint, "python-example", topic) as consumer:
+        for delivery in consumer:
+            with delivery as message:
+                print(message.message_id, message.body, "due at", message.deliver_at, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        pass
