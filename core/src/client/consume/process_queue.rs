@@ -22,6 +22,8 @@ pub(super) struct Limits {
 #[derive(Debug)]
 pub(super) struct ProcessQueue {
     queue: MessageQueue,
+    /// Nothing more is handed out; what handlers have can still be settled.
+    sealed: AtomicBool,
     dropped: AtomicBool,
     state: Mutex<State>,
     /// Rung with every settlement; the puller waits on it while the queue is full.
@@ -34,10 +36,13 @@ struct State {
     slots: VecDeque<Slot>,
     unsettled: usize,
     bytes: usize,
-    /// The offset after everything that was pulled.
+    /// The offset after everything that was pulled; −1 before it is known where to begin.
     next: i64,
-    /// The offset the broker has stored.
+    /// The offset the broker has stored, −1 if none.
     stored: i64,
+    /// When the pull under way began.
+    pulling_since: Option<Instant>,
+    last_pull: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -50,10 +55,30 @@ struct Slot {
 }
 
 impl ProcessQueue {
-    /// A queue that will be pulled from `next`.
-    pub(super) fn new(queue: MessageQueue, next: i64) -> Self {
-        let state = State { slots: VecDeque::new(), unsettled: 0, bytes: 0, next, stored: -1 };
-        Self { queue, dropped: AtomicBool::new(false), state: Mutex::new(state), settled: Notify::new() }
+    /// A queue of which it is not known yet where to begin.
+    pub(super) fn new(queue: MessageQueue) -> Self {
+        let state = State {
+            slots: VecDeque::new(),
+            unsettled: 0,
+            bytes: 0,
+            next: -1,
+            stored: -1,
+            pulling_since: None,
+            last_pull: None,
+        };
+        Self {
+            queue,
+            sealed: AtomicBool::new(false),
+            dropped: AtomicBool::new(false),
+            state: Mutex::new(state),
+            settled: Notify::new(),
+        }
+    }
+
+    /// Begins at `next`; `stored` if that is what the broker has stored.
+    pub(super) fn begin(&self, next: i64, stored: bool) {
+        let mut state = self.lock();
+        (state.next, state.stored) = (next, if stored { next } else { -1 });
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -70,8 +95,26 @@ impl ProcessQueue {
     }
 
     pub(super) fn set_dropped(&self) {
+        self.seal();
         self.dropped.store(true, Ordering::Release);
         self.settled.notify_waiters();
+    }
+
+    /// Hands out nothing more.
+    pub(super) fn seal(&self) {
+        self.sealed.store(true, Ordering::Release);
+    }
+
+    /// Notes that a pull begins, or ends.
+    pub(super) fn pulling(&self, since: Option<Instant>) {
+        let mut state = self.lock();
+        state.pulling_since = since;
+        state.last_pull = since.or(state.last_pull);
+    }
+
+    /// Whether the pull under way should have ended `patience` ago.
+    pub(super) fn is_stuck(&self, now: Instant, patience: Duration) -> bool {
+        self.lock().pulling_since.is_some_and(|since| now.duration_since(since) > patience)
     }
 
     /// Adds a pulled message. Offsets come in ascending order; one that was seen before is refused with `false`.
@@ -100,10 +143,10 @@ impl ProcessQueue {
 
     /// Notes that a handler gets the message at `offset`; `false` if it must not, being settled or dropped.
     pub(super) fn take(&self, offset: i64, now: Instant) -> bool {
-        if self.is_dropped() {
+        let mut state = self.lock();
+        if self.sealed.load(Ordering::Acquire) {
             return false;
         }
-        let mut state = self.lock();
         match state.find(offset) {
             Some(slot) if slot.record.is_some() => {
                 slot.taken = Some(now);
@@ -147,9 +190,15 @@ impl ProcessQueue {
             .collect()
     }
 
-    /// Messages that handlers have now.
-    pub(super) fn taken(&self) -> usize {
-        self.lock().slots.iter().filter(|slot| slot.record.is_some() && slot.taken.is_some()).count()
+    /// Waits until handlers have settled what they were given.
+    pub(super) async fn is_idle(&self) {
+        loop {
+            let settled = self.settled.notified();
+            if !self.lock().slots.iter().any(|slot| slot.record.is_some() && slot.taken.is_some()) {
+                return;
+            }
+            settled.await;
+        }
     }
 
     /// Unsettled messages and their bytes.
@@ -163,17 +212,6 @@ impl ProcessQueue {
         loop {
             let settled = self.settled.notified();
             if self.lock().has_room(limits) {
-                return;
-            }
-            settled.await;
-        }
-    }
-
-    /// Waits until the message at `offset` is settled or the queue dropped.
-    pub(super) async fn is_settled(&self, offset: i64) {
-        loop {
-            let settled = self.settled.notified();
-            if self.is_dropped() || self.record(offset).is_none() {
                 return;
             }
             settled.await;
@@ -220,7 +258,9 @@ mod tests {
     use crate::clock;
 
     fn queue() -> ProcessQueue {
-        let queue = ProcessQueue::new(MessageQueue { topic: "T".into(), broker: "b".into(), id: 0 }, 10);
+        let queue = ProcessQueue::new(MessageQueue { topic: "T".into(), broker: "b".into(), id: 0 });
+        assert_eq!(queue.uncommitted(), None);
+        queue.begin(10, false);
         for offset in [10, 11, 15] {
             assert!(queue.add(offset, Bytes::from_static(b"12345")));
         }

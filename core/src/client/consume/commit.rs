@@ -1,0 +1,61 @@
+//! Stores offsets at the brokers, and takes back what handlers have held for too long.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::sleep;
+
+use super::consumer::Consumer;
+use super::delivery::Unsuccessful;
+use super::process_queue::ProcessQueue;
+use crate::clock;
+
+/// Delay level of a message that was consumed for too long.
+const TIMED_OUT_LEVEL: i32 = 3;
+/// Overdue messages are looked for at least this often.
+const LOOK_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Stores offsets in the interval of the options until the consumer ends.
+pub(super) async fn run(consumer: Arc<Consumer>) {
+    let interval = consumer.options.offset_commit_interval.min(LOOK_INTERVAL);
+    loop {
+        sleep(interval).await;
+        take_back_overdue(&consumer);
+        consumer.commit(&consumer.queues()).await;
+    }
+}
+
+fn take_back_overdue(consumer: &Consumer) {
+    let (now, timeout) = (clock::instant(), consumer.options.consume_timeout);
+    if consumer.options.orderly {
+        return;
+    }
+    for queue in consumer.queues() {
+        for offset in queue.overdue(now, timeout) {
+            let name = queue.queue();
+            tracing::warn!(topic = name.topic, queue = name.id, offset, ?timeout, "a message was not settled in time");
+            let overdue = Unsuccessful { queue: Arc::clone(&queue), offset, delay_level: TIMED_OUT_LEVEL };
+            let _ = consumer.unsuccessful.send(overdue);
+        }
+    }
+}
+
+impl Consumer {
+    /// Stores the offsets of `queues` that have grown. Broadcasting keeps them in memory only.
+    pub(super) async fn commit(&self, queues: &[Arc<ProcessQueue>]) {
+        if !self.is_clustering() {
+            return;
+        }
+        join_all(queues.iter().filter_map(|queue| Some((queue, queue.uncommitted()?))).map(
+            async |(queue, offset)| match self.requests.store_offset(queue.queue(), offset).await {
+                Ok(()) => queue.committed(offset),
+                Err(error) => {
+                    let name = queue.queue();
+                    tracing::warn!(%error, topic = name.topic, queue = name.id, offset, "an offset was not stored");
+                }
+            },
+        ))
+        .await;
+    }
+}

@@ -1,0 +1,19 @@
+//! The consuming engine: shares queues out, pulls, delivers, settles and keeps the offsets.
+//!
+//! `rebalance → pull → process queue → deliveries → handler → settlement → process queue → commit`
+
+mod assignment;
+mod commit;
+mod consumer;
+mod delivery;
+mod orderly;
+mod process_queue;
+mod pull;
+mod rebalance;
+mod requests;
+mod server_requests;
+mod settle;
+mod subscriptions;
+
+pub(crate) use consumer::Consumer;
+pub use delivery::{Deliveries, Delivery, Settlement};
