@@ -1,106 +1,121 @@
 //! The push consumer: a listener, or a stream of deliveries for those (the bindings) that bring their own threads.
 
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+
+use crate::client::Consumer;
+pub use crate::client::{Deliveries, Delivery, Settlement};
 use crate::error::Result;
-use crate::message::MessageView;
+use crate::message::{MessageQueue, MessageView};
 use crate::options::{ConsumeResult, FilterExpression, PushConsumerOptions};
 
-/// Consumes topics as a member of a group. Cloning shares the consumer.
-#[derive(Debug, Clone)]
-pub struct PushConsumer {}
+/// Consumes topics as a member of a group. Cloning shares the consumer. When the last clone is dropped without a
+/// [`PushConsumer::shutdown`], the consumer ends at once and the servers notice by its closed connections.
+#[derive(Clone)]
+pub struct PushConsumer(Arc<Handle>);
+
+struct Handle(Arc<Consumer>);
 
 impl PushConsumer {
     /// Starts and calls `listener` for every message, at most [`PushConsumerOptions::concurrency`] at the same time.
     /// A listener that panics counts as `RetryLater`.
+    ///
+    /// # Errors
+    /// `InvalidArgument`; `NameServerUnreachable`, `WrongProtocol` or `Tls` if no name server can be talked to;
+    /// `PermissionDenied` if a broker refuses the credentials. A topic that does not exist is waited for.
     pub async fn start<L, F>(options: PushConsumerOptions, listener: L) -> Result<Self>
     where
         L: Fn(MessageView) -> F + Send + Sync + 'static,
         F: Future<Output = ConsumeResult> + Send + 'static,
     {
-        let _ = (options, listener);
-        todo!()
+        let handlers = options.concurrency;
+        let (consumer, deliveries) = Self::start_stream(options).await?;
+        let listener = Arc::new(listener);
+        for _ in 0..handlers {
+            consumer.0.0.spawn(handle(deliveries.clone(), Arc::clone(&listener)));
+        }
+        Ok(consumer)
     }
 
     /// Starts and returns the deliveries as a stream.
+    ///
+    /// # Errors
+    /// As [`PushConsumer::start`].
     pub async fn start_stream(options: PushConsumerOptions) -> Result<(Self, Deliveries)> {
-        let _ = options;
-        todo!()
+        let (consumer, deliveries) = Consumer::start(options).await?;
+        Ok((Self(Arc::new(Handle(consumer))), deliveries))
     }
 
     /// Adds or replaces a subscription.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for an illegal topic or an empty expression; `Closed`.
     pub async fn subscribe(&self, topic: &str, filter: FilterExpression) -> Result<()> {
-        let _ = (topic, filter);
-        todo!()
+        self.0.0.subscribe(topic, &filter).await
     }
 
     /// Ends a subscription.
+    ///
+    /// # Errors
+    /// `Closed`.
     pub async fn unsubscribe(&self, topic: &str) -> Result<()> {
-        let _ = topic;
-        todo!()
+        self.0.0.unsubscribe(topic).await
     }
 
     /// Stops pulling until [`PushConsumer::resume`]; what is under way goes on.
     pub fn suspend(&self) {
-        todo!()
+        self.0.0.suspend(true);
     }
 
     /// Pulls again.
     pub fn resume(&self) {
-        todo!()
+        self.0.0.suspend(false);
     }
 
     /// Queues this consumer holds now.
-    pub fn assigned_queues(&self) -> Vec<crate::message::MessageQueue> {
-        todo!()
+    pub fn assigned_queues(&self) -> Vec<MessageQueue> {
+        self.0.0.assigned_queues()
     }
 
     /// The client id in use.
     pub fn client_id(&self) -> &str {
-        todo!()
+        self.0.0.client_id()
     }
 
     /// Stops pulling, waits for running listeners (at most 5 s), stores the offsets and signs off. Idempotent.
     pub async fn shutdown(&self) {
-        todo!()
+        self.0.0.shutdown().await;
     }
 }
 
-/// Deliveries of one consumer. Ends when the consumer is shut down. May be shared by many tasks.
-#[derive(Debug, Clone)]
-pub struct Deliveries {}
-
-impl Deliveries {
-    /// Waits for at least one delivery and takes up to `max`; empty when the consumer has ended. Cancel-safe: a
-    /// dropped call takes nothing.
-    pub async fn next(&self, max: usize) -> Vec<Delivery> {
-        let _ = max;
-        todo!()
+/// One of the handlers of a listener.
+async fn handle<L, F>(deliveries: Deliveries, listener: Arc<L>)
+where
+    L: Fn(MessageView) -> F,
+    F: Future<Output = ConsumeResult>,
+{
+    while let Some(Delivery { message, settlement }) = deliveries.next(1).await.pop() {
+        let id = message.message_id.clone();
+        // A panic between the call and the first await is one of the listener too.
+        let result = AssertUnwindSafe(async { listener(message).await }).catch_unwind().await;
+        if result.is_err() {
+            tracing::error!(message_id = id, "the listener panicked; the message comes again");
+        }
+        settlement.settle(result.unwrap_or(ConsumeResult::RetryLater));
     }
 }
 
-/// A delivered message that wants to be settled. Dropping it unsettled means `RetryLater`.
-#[derive(Debug)]
-pub struct Delivery {
-    /// The message.
-    pub message: MessageView,
-    /// What settles it; take it out to keep the message longer than the settlement.
-    pub settlement: Settlement,
-}
-
-impl Delivery {
-    /// Says what became of the message; returns at once, the answer travels in the background.
-    pub fn settle(self, result: ConsumeResult) {
-        self.settlement.settle(result);
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.let_go();
     }
 }
 
-/// The duty to settle one delivered message. Dropping it means `RetryLater`.
-#[derive(Debug)]
-pub struct Settlement {}
-
-impl Settlement {
-    /// See [`Delivery::settle`].
-    pub fn settle(self, result: ConsumeResult) {
-        let _ = result;
-        todo!()
+impl fmt::Debug for PushConsumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PushConsumer").field(&self.client_id()).finish()
     }
 }

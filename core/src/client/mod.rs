@@ -1,5 +1,6 @@
 //! The life of a client: signing on, heartbeat, retry, the answers of servers as errors, and an orderly end.
 
+mod consume;
 mod instance;
 mod members;
 mod namespace;
@@ -7,6 +8,8 @@ mod parcel;
 mod refusal;
 mod sender;
 
+pub(crate) use consume::Consumer;
+pub use consume::{Deliveries, Delivery, Settlement};
 pub(crate) use instance::Instance;
 pub(crate) use members::GroupMember;
 pub(crate) use parcel::Parcel;

@@ -1,7 +1,7 @@
 //! One consumer: its state, its tasks, its beginning and its end.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -13,10 +13,10 @@ use super::delivery::{Deliveries, Pending, Unsuccessful};
 use super::process_queue::{Limits, ProcessQueue};
 use super::requests::Requests;
 use super::subscriptions::Subscriptions;
-use super::{commit, pull, rebalance, settle};
+use super::{commit, orderly, pull, rebalance, settle};
 use crate::client::{Instance, deadline_after};
 use crate::error::{Error, ErrorKind, Result};
-use crate::message::{MessageQueue, check_group};
+use crate::message::{MessageQueue, check_group, check_topic};
 use crate::options::{FilterExpression, MessageModel, PushConsumerOptions};
 
 /// How long the end waits for handlers that still run.
@@ -42,6 +42,8 @@ struct Assigned {
 
 /// A member of a consumer group.
 pub(crate) struct Consumer {
+    /// Itself, for tasks that a server's request starts.
+    pub(super) me: Weak<Self>,
     pub(super) requests: Requests,
     pub(super) options: PushConsumerOptions,
     pub(super) subscriptions: Subscriptions,
@@ -71,7 +73,8 @@ impl Consumer {
         // Room for a few rounds of all handlers; the queues themselves limit what is kept.
         let (pending, deliveries) = async_channel::bounded(options.concurrency.saturating_mul(2).clamp(32, 1024));
         let (unsuccessful, to_settle) = unbounded_channel();
-        let consumer = Arc::new(Self {
+        let consumer = Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
             requests: Requests { instance, group, max_reconsume_times: options.max_reconsume_times },
             subscriptions: Subscriptions::default(),
             pending,
@@ -98,6 +101,9 @@ impl Consumer {
         let complete = consumer.rebalance().await;
         consumer.spawn(rebalance::run(Arc::clone(&consumer), complete));
         consumer.spawn(commit::run(Arc::clone(&consumer)));
+        if consumer.options.orderly && consumer.is_clustering() {
+            consumer.spawn(orderly::keep_locks(Arc::clone(&consumer)));
+        }
         Ok((consumer, Deliveries::new(deliveries)))
     }
 
@@ -176,6 +182,11 @@ impl Consumer {
     /// Waits while the consumer is suspended.
     pub(super) async fn not_suspended(&self) {
         let _ = self.suspended.subscribe().wait_for(|suspended| !*suspended).await;
+    }
+
+    /// Waits until the consumer has come to `phase` or beyond.
+    pub(super) async fn reaches(&self, phase: Phase) {
+        let _ = self.phase.subscribe().wait_for(|now| *now >= phase).await;
     }
 
     /// Queues this consumer holds now, under the names the user knows.
@@ -314,6 +325,6 @@ fn check_options(options: &PushConsumerOptions) -> Result<()> {
 }
 
 fn check_subscription(topic: &str) -> Result<()> {
-    crate::message::check_topic(topic)
+    check_topic(topic)
         .map_err(|error| Error::new(ErrorKind::InvalidArgument, "subscribe", error.text()))
 }

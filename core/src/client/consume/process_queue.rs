@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+use crate::codec::remoting::body::ProcessQueueInfo;
 use crate::message::MessageQueue;
 
 /// How much a queue may keep before it stops pulling.
@@ -42,7 +43,6 @@ struct State {
     stored: i64,
     /// When the pull under way began.
     pulling_since: Option<Instant>,
-    last_pull: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -64,7 +64,6 @@ impl ProcessQueue {
             next: -1,
             stored: -1,
             pulling_since: None,
-            last_pull: None,
         };
         Self {
             queue,
@@ -107,9 +106,7 @@ impl ProcessQueue {
 
     /// Notes that a pull begins, or ends.
     pub(super) fn pulling(&self, since: Option<Instant>) {
-        let mut state = self.lock();
-        state.pulling_since = since;
-        state.last_pull = since.or(state.last_pull);
+        self.lock().pulling_since = since;
     }
 
     /// Whether the pull under way should have ended `patience` ago.
@@ -190,6 +187,14 @@ impl ProcessQueue {
             .collect()
     }
 
+    /// Notes that no handler has the unsettled message at `offset` any more.
+    pub(super) fn returned(&self, offset: i64) {
+        if let Some(slot) = self.lock().find(offset) {
+            slot.taken = None;
+        }
+        self.settled.notify_waiters();
+    }
+
     /// Waits until handlers have settled what they were given.
     pub(super) async fn is_idle(&self) {
         loop {
@@ -201,10 +206,18 @@ impl ProcessQueue {
         }
     }
 
-    /// Unsettled messages and their bytes.
-    pub(super) fn cached(&self) -> (usize, usize) {
+    /// What is under way, for a server that asks.
+    pub(super) fn info(&self) -> ProcessQueueInfo {
         let state = self.lock();
-        (state.unsettled, state.bytes)
+        ProcessQueueInfo {
+            commit_offset: state.commit_offset(),
+            cached_msg_min_offset: state.slots.front().map_or(0, |slot| slot.offset),
+            cached_msg_max_offset: state.slots.back().map_or(0, |slot| slot.offset),
+            cached_msg_count: state.unsettled,
+            cached_msg_size_in_mi_b: state.bytes / (1024 * 1024),
+            droped: self.is_dropped(),
+            locked: false,
+        }
     }
 
     /// Waits until the queue has room for another pull.
@@ -272,11 +285,11 @@ mod tests {
         let queue = queue();
         assert_eq!(queue.commit_offset(), 10);
         assert!(queue.settle(15) && queue.settle(10) && !queue.settle(10));
-        assert_eq!((queue.commit_offset(), queue.cached()), (11, (1, 5)));
+        assert_eq!((queue.commit_offset(), queue.info().cached_msg_count), (11, 1));
         queue.advance(20);
         assert_eq!((queue.commit_offset(), queue.next_offset()), (11, 20));
         assert!(queue.settle(11));
-        assert_eq!((queue.commit_offset(), queue.cached()), (20, (0, 0)));
+        assert_eq!((queue.commit_offset(), queue.info().cached_msg_count), (20, 0));
     }
 
     #[test]
@@ -296,7 +309,7 @@ mod tests {
     fn a_message_is_added_once() {
         let queue = queue();
         assert!(!queue.add(11, Bytes::new()) && !queue.add(15, Bytes::new()));
-        assert_eq!(queue.cached().0, 3);
+        assert_eq!(queue.info().cached_msg_count, 3);
     }
 
     #[test]

@@ -105,7 +105,8 @@ impl Puller {
                 Ok(Duration::ZERO)
             }
             response::PULL_NOT_FOUND | response::PULL_RETRY_IMMEDIATELY => {
-                self.queue.advance(self.reply(&answer)?.next_begin_offset);
+                let reply = self.reply(&answer)?;
+                self.queue.advance(reply.next_begin_offset);
                 let held = clock::instant().duration_since(begun) >= NOT_HELD;
                 self.not_held = if held { 0 } else { self.not_held + 1 };
                 Ok(if self.not_held > NOT_HELD_LIMIT { PAUSE_BASE } else { Duration::ZERO })

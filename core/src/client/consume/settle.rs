@@ -25,7 +25,6 @@ const REDELIVERY: Duration = Duration::from_secs(5);
 /// Works until the consumer drains, and then until everything is carried out.
 pub(super) async fn run(consumer: Arc<Consumer>, mut unsuccessful: UnboundedReceiver<Unsuccessful>) {
     let permits = Semaphore::new(AT_ONCE);
-    let mut phase = consumer.phase.subscribe();
     let mut under_way = FuturesUnordered::new();
     let mut open = true;
     while open || !under_way.is_empty() {
@@ -35,7 +34,7 @@ pub(super) async fn run(consumer: Arc<Consumer>, mut unsuccessful: UnboundedRece
                 None => open = false,
             },
             Some(()) = under_way.next(), if !under_way.is_empty() => {}
-            _ = phase.wait_for(|phase| *phase == Phase::Draining), if !unsuccessful.is_closed() => unsuccessful.close(),
+            () = consumer.reaches(Phase::Draining), if !unsuccessful.is_closed() => unsuccessful.close(),
         }
     }
 }
@@ -71,13 +70,13 @@ async fn settle(consumer: &Arc<Consumer>, permits: &Semaphore, unsuccessful: Uns
     };
     // Unsettled, it keeps the offset from being stored: whatever happens to this process, the message is not lost.
     tracing::warn!(%error, topic = name.topic, offset, "a message could not be given back and is delivered again here");
-    let mut phase = consumer.phase.subscribe();
+    queue.returned(offset);
     tokio::select! {
         () = sleep(REDELIVERY) => match message {
             Some(message) => consumer.hand_over(&queue, message).await,
             None => drop(consumer.unsuccessful.send(Unsuccessful { queue, offset, delay_level })),
         },
-        _ = phase.wait_for(|phase| *phase != Phase::Running) => {}
+        () = consumer.reaches(Phase::Closing) => {}
     }
 }
 

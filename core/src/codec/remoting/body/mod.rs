@@ -7,6 +7,7 @@ mod lock;
 mod queue;
 mod reset_offset;
 mod route;
+mod running_info;
 mod subscription;
 
 use serde::Serialize;
@@ -21,6 +22,7 @@ pub use lock::{LockReply, LockRequest};
 pub use queue::QueueKey;
 pub use reset_offset::ResetOffset;
 pub use route::{BrokerData, KeyStyle, QueueData, TopicRoute, perm};
+pub use running_info::{ConsumeDirectlyResult, ConsumerRunningInfo, ConsumerStatus, ProcessQueueInfo};
 pub use subscription::{SubscriptionData, tag_hash};
 
 /// A JSON body that does not say what it should.
@@ -43,7 +45,10 @@ pub trait JsonBody: Sized + Serialize + DeserializeOwned {
 }
 
 impl JsonBody for ClusterInfo {}
+impl JsonBody for ConsumeDirectlyResult {}
 impl JsonBody for ConsumerList {}
+impl JsonBody for ConsumerRunningInfo {}
+impl JsonBody for ConsumerStatus {}
 impl JsonBody for HeartbeatData {}
 impl JsonBody for LockRequest {}
 impl JsonBody for LockReply {}
