@@ -48,8 +48,9 @@ pub(crate) fn panicked(operation: &'static str, panic: &(dyn Any + Send)) -> Err
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no text");
+    let outcome = if operation == "send" { Outcome::MaybeSent } else { Outcome::NotSent };
     Error::new(ErrorKind::Internal, operation, format!("a defect of tminus, please report it: panic: {text}"))
-        .with_outcome(Outcome::MaybeSent)
+        .with_outcome(outcome)
 }
 
 /// Locks; a lock that a panic poisoned is used on, its data being valid at every step.

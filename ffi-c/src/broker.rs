@@ -368,7 +368,10 @@ pub unsafe extern "C" fn tminus_broker_inject(
                 TMINUS_FAULT_CLOSE_BEFORE => Fault::CloseBefore,
                 TMINUS_FAULT_CLOSE_AFTER => Fault::CloseAfter,
                 other => {
-                    return Err(invalid("inject", format!("the fault is {other}; use one of TMINUS_FAULT_*")));
+                    return Err(invalid(
+                        "inject",
+                        format!("the fault is {other}; use one of TMINUS_FAULT_*"),
+                    ));
                 }
             },
         );

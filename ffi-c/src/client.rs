@@ -183,7 +183,10 @@ pub(crate) unsafe fn copy(
             TMINUS_SERVER_HUAWEI => ServerKind::Huawei,
             TMINUS_SERVER_ALIBABA => ServerKind::Alibaba,
             other => {
-                return Err(invalid(operation, format!("server_kind is {other}; use one of TMINUS_SERVER_*")));
+                return Err(invalid(
+                    operation,
+                    format!("server_kind is {other}; use one of TMINUS_SERVER_*"),
+                ));
             }
         };
         options.connect_timeout = duration(given.connect_timeout_ms, "connect_timeout_ms", operation)?;

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 
+use tminus_core::runtime::PerProcess;
 use tminus_core::{Error, ErrorKind, Result};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -68,8 +69,8 @@ struct Entry {
 }
 
 /// The process's log: a `tracing` subscriber that keeps events for the host.
+#[derive(Default)]
 struct Log {
-    process: u32,
     level: AtomicU8,
     kept: Mutex<Kept>,
     ready: Condvar,
@@ -82,7 +83,11 @@ struct Kept {
     waiting: usize,
 }
 
-static LOG: OnceLock<Log> = OnceLock::new();
+static LOG: PerProcess<Log> = PerProcess::new();
+
+fn log() -> &'static Log {
+    LOG.get_or_init(Log::default)
+}
 
 fn number(level: &Level) -> u8 {
     match *level {
@@ -94,17 +99,16 @@ fn number(level: &Level) -> u8 {
     }
 }
 
-/// Forwards to [`LOG`]; spans are not kept.
+/// Forwards to [`log`]; spans are not kept.
 struct Forward;
 
 impl Subscriber for Forward {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event()
-            && LOG.get().is_some_and(|log| number(metadata.level()) <= log.level.load(Ordering::Relaxed))
+        metadata.is_event() && number(metadata.level()) <= log().level.load(Ordering::Relaxed)
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(match LOG.get()?.level.load(Ordering::Relaxed) {
+        Some(match log().level.load(Ordering::Relaxed) {
             0 => LevelFilter::OFF,
             1 => LevelFilter::ERROR,
             2 => LevelFilter::WARN,
@@ -123,12 +127,11 @@ impl Subscriber for Forward {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let Some(log) = LOG.get() else { return };
         let mut text = Text::default();
         event.record(&mut text);
         let metadata = event.metadata();
         let message = text.message + &text.fields;
-        log.keep(Entry { level: number(metadata.level()).into(), target: metadata.target(), message });
+        log().keep(Entry { level: number(metadata.level()).into(), target: metadata.target(), message });
     }
 
     fn enter(&self, _: &Id) {}
@@ -212,18 +215,10 @@ pub unsafe extern "C" fn tminus_log_set_level(
             .ok()
             .filter(|level| i32::from(*level) <= TMINUS_LOG_TRACE)
             .ok_or_else(|| invalid("log", format!("the level is {level}; use one of TMINUS_LOG_*")))?;
-        let mut first = false;
-        let log = LOG.get_or_init(|| {
-            first = true;
-            let process = std::process::id();
-            Log { process, level: AtomicU8::new(level), kept: Mutex::default(), ready: Condvar::new() }
-        });
-        tminus_core::runtime::check_process(log.process, "log")?;
+        let log = log();
         log.level.store(level, Ordering::Relaxed);
-        if first {
-            // A program written in Rust may have its own subscriber; its choice stands.
-            let _ = tracing::subscriber::set_global_default(Forward);
-        }
+        // Set once; a program written in Rust may have its own subscriber, whose choice stands.
+        let _ = tracing::subscriber::set_global_default(Forward);
         tracing::callsite::rebuild_interest_cache();
         let _kept = lock(&log.kept);
         log.ready.notify_all();
@@ -245,9 +240,7 @@ pub unsafe extern "C" fn tminus_log_drain(
 ) -> tminus_status_t {
     call(error, "log", || {
         let out = Out::new(out, "out", "log")?;
-        let log = LOG.get().ok_or_else(off)?;
-        tminus_core::runtime::check_process(log.process, "log")?;
-        let (entries, dropped) = log.drain(max, timeout_ms)?;
+        let (entries, dropped) = log().drain(max, timeout_ms)?;
         if entries.is_empty() && dropped == 0 {
             out.set(std::ptr::null_mut());
             return Ok(());

@@ -27,6 +27,7 @@ const NOUNS: [&str; 14] = [
 const HELPERS: &str = r#"
 // For static initialisation: tminus_message_t message = TMINUS_MESSAGE_INIT;
 #define TMINUS_MESSAGE_INIT {.struct_size = sizeof(tminus_message_t)}
+#define TMINUS_SEND_OPTIONS_INIT {.struct_size = sizeof(tminus_send_options_t), .timeout_ms = -1}
 
 // For printf: printf("%.*s\n", TMINUS_PRINT(receipt->message_id));
 #define TMINUS_PRINT(text) (int)(text).len, (text).data != NULL ? (text).data : ""

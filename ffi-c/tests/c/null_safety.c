@@ -1,0 +1,230 @@
+// NULL, bad UTF-8, unknown numbers and wrong sizes are refused; freeing NULL does nothing.
+#define _POSIX_C_SOURCE 200809L
+#include "check.h"
+
+#define REFUSED(call) EXPECT(TMINUS_INVALID_ARGUMENT, call)
+
+static void objects_are_missing(void)
+{
+    size_t number = 0;
+    uint64_t requests = 0;
+    int fd = -1;
+    tminus_completion_t completion;
+    tminus_message_t message = message_for("topic", "body");
+    tminus_subscription_t subscription = {.topic = tminus_str("topic")};
+    tminus_fault_t fault = {.kind = TMINUS_FAULT_SWALLOW};
+    tminus_batch_t *batch = NULL;
+    tminus_message_queues_t *queues = NULL;
+
+    REFUSED(tminus_cancel_fire(NULL, &error));
+    REFUSED(tminus_queue_wait(NULL, &completion, 1, 0, &number, &error));
+    REFUSED(tminus_queue_fd(NULL, &fd, &error));
+    REFUSED(tminus_op_cancel(NULL, 1, &error));
+    REFUSED(tminus_queue_shutdown(NULL, &error));
+    REFUSED(tminus_producer_send(NULL, &message, NULL, NULL, NULL, &error));
+    REFUSED(tminus_producer_send_batch(NULL, &message, 1, NULL, NULL, NULL, &error));
+    REFUSED(tminus_producer_send_one_way(NULL, &message, NULL, &error));
+    REFUSED(tminus_producer_submit_send(NULL, &message, NULL, NULL, 0, NULL, &error));
+    REFUSED(tminus_producer_submit_send_batch(NULL, &message, 1, NULL, NULL, 0, NULL, &error));
+    REFUSED(tminus_producer_queues(NULL, tminus_str("topic"), NULL, &queues, &error));
+    REFUSED(tminus_producer_shutdown(NULL, NULL, &error));
+    REFUSED(tminus_push_consumer_subscribe(NULL, &subscription, NULL, &error));
+    REFUSED(tminus_push_consumer_unsubscribe(NULL, tminus_str("topic"), NULL, &error));
+    REFUSED(tminus_push_consumer_suspend(NULL, &error));
+    REFUSED(tminus_push_consumer_resume(NULL, &error));
+    REFUSED(tminus_push_consumer_receive(NULL, 1, 0, NULL, &batch, &error));
+    REFUSED(tminus_push_consumer_submit_receive(NULL, 1, NULL, 0, NULL, &error));
+    REFUSED(tminus_push_consumer_assigned_queues(NULL, &queues, &error));
+    REFUSED(tminus_push_consumer_shutdown(NULL, NULL, &error));
+    REFUSED(tminus_batch_settle(NULL, 0, TMINUS_CONSUME_SUCCESS, 0, &error));
+    REFUSED(tminus_batch_settle_all(NULL, TMINUS_CONSUME_SUCCESS, 0, &error));
+    REFUSED(tminus_broker_create_topic(NULL, tminus_str("topic"), 4, &error));
+    REFUSED(tminus_broker_advance_ms(NULL, 1, &number, &error));
+    REFUSED(tminus_broker_pending(NULL, &number, NULL, &error));
+    REFUSED(tminus_broker_inject(NULL, 10, 1, &fault, &error));
+    REFUSED(tminus_broker_request_count(NULL, 10, &requests, &error));
+    REFUSED(tminus_broker_restart(NULL, 0, NULL, &error));
+    REFUSED(tminus_broker_stop(NULL, &error));
+    CHECK(tminus_producer_client_id(NULL).data == NULL);
+    CHECK(tminus_push_consumer_client_id(NULL).data == NULL);
+    CHECK(tminus_broker_address(NULL).data == NULL);
+    CHECK(tminus_broker_ca_pem(NULL).data == NULL);
+    CHECK(tminus_broker_now_ms(NULL) == -1);
+}
+
+static void places_for_results_are_missing(tminus_broker_t *broker, tminus_queue_t *queue)
+{
+    tminus_client_options_t client = client_of(broker);
+    tminus_completion_t completion;
+    size_t count = 0;
+
+    REFUSED(tminus_cancel_new(NULL, &error));
+    REFUSED(tminus_queue_new(NULL, &error));
+    REFUSED(tminus_queue_wait(queue, NULL, 1, 0, &count, &error));
+    REFUSED(tminus_queue_wait(queue, &completion, 0, 0, &count, &error));
+    REFUSED(tminus_queue_wait(queue, &completion, 1, 0, NULL, &error));
+    REFUSED(tminus_queue_fd(queue, NULL, &error));
+    REFUSED(tminus_client_options_init(NULL, sizeof client, &error));
+    REFUSED(tminus_producer_start(&client, NULL, NULL, NULL, &error));
+    REFUSED(tminus_push_consumer_start(&client, NULL, NULL, 0, NULL, NULL, &error));
+    REFUSED(tminus_broker_start(NULL, NULL, &error));
+    REFUSED(tminus_broker_pending(broker, NULL, NULL, &error));
+    REFUSED(tminus_broker_request_count(broker, 10, NULL, &error));
+    REFUSED(tminus_log_drain(1, 0, NULL, &error));
+    // A place for the error is optional.
+    CHECK(tminus_cancel_new(NULL, NULL) == TMINUS_INVALID_ARGUMENT);
+}
+
+static void messages_are_unusable(tminus_producer_t *producer, tminus_queue_t *queue)
+{
+    tminus_op_t op = 0;
+    tminus_message_t good = message_for("topic", "body");
+    tminus_message_t bad;
+
+    REFUSED(tminus_producer_send(producer, NULL, NULL, NULL, NULL, &error));
+    REFUSED(tminus_producer_send_batch(producer, NULL, 1, NULL, NULL, NULL, &error));
+    REFUSED(tminus_producer_send_batch(producer, &good, 0, NULL, NULL, NULL, &error));
+    REFUSED(tminus_producer_submit_send(producer, &good, NULL, NULL, 0, &op, &error));
+    REFUSED(tminus_producer_submit_send(producer, NULL, NULL, queue, 0, &op, &error));
+
+    bad = good;
+    bad.struct_size = 0;
+    REFUSED(tminus_producer_send(producer, &bad, NULL, NULL, NULL, &error));
+    bad.struct_size = sizeof bad + 8;
+    REFUSED(tminus_producer_send(producer, &bad, NULL, NULL, NULL, &error));
+    bad = good;
+    bad.topic = tminus_str("caf\xe9");
+    REFUSED(tminus_producer_send(producer, &bad, NULL, NULL, NULL, &error));
+    bad = good;
+    bad.topic = (tminus_str_t){NULL, 3};
+    REFUSED(tminus_producer_send(producer, &bad, NULL, NULL, NULL, &error));
+    bad = good;
+    bad.body = (tminus_bytes_t){NULL, 3};
+    REFUSED(tminus_producer_submit_send(producer, &bad, NULL, queue, 0, &op, &error));
+    bad = good;
+    bad.tag = tminus_str("\xff");
+    REFUSED(tminus_producer_submit_send(producer, &bad, NULL, queue, 0, &op, &error));
+    bad = good;
+    bad.property_count = 1;
+    REFUSED(tminus_producer_send(producer, &bad, NULL, NULL, NULL, &error));
+    bad = good;
+    bad.delivery = 99;
+    REFUSED(tminus_producer_send(producer, &bad, NULL, NULL, NULL, &error));
+    bad.delivery = TMINUS_DELIVERY_AFTER_MS;
+    bad.delivery_value = -1;
+    REFUSED(tminus_producer_send(producer, &bad, NULL, NULL, NULL, &error));
+    bad.delivery = TMINUS_DELIVERY_LEVEL;
+    REFUSED(tminus_producer_send(producer, &bad, NULL, NULL, NULL, &error));
+
+    tminus_send_options_t options = TMINUS_SEND_OPTIONS_INIT;
+    tminus_message_queue_t to = {.topic = tminus_str("topic"), .broker = tminus_str("broker-a")};
+    options.sharding_key = tminus_str("key");
+    options.queue = &to;
+    REFUSED(tminus_producer_send(producer, &good, &options, NULL, NULL, &error));
+    options.queue = NULL;
+    REFUSED(tminus_producer_send_batch(producer, &good, 1, &options, NULL, NULL, &error));
+
+    // None of the refused submits has brought a completion.
+    tminus_completion_t completion;
+    size_t count = 99;
+    OK(tminus_queue_wait(queue, &completion, 1, 0, &count, &error));
+    CHECK(count == 0);
+}
+
+static void options_are_unusable(tminus_broker_t *broker)
+{
+    tminus_client_options_t client = client_of(broker);
+    tminus_producer_t *producer = NULL;
+    tminus_push_consumer_t *consumer = NULL;
+    tminus_broker_t *other = NULL;
+
+    REFUSED(tminus_client_options_init(&client, sizeof client - 1, &error));
+    REFUSED(tminus_producer_start(NULL, NULL, NULL, &producer, &error));
+    REFUSED(tminus_push_consumer_start(NULL, NULL, NULL, 0, NULL, &consumer, &error));
+
+    client.server_kind = 99;
+    REFUSED(tminus_producer_start(&client, NULL, NULL, &producer, &error));
+    client = client_of(broker);
+    client.endpoint = tminus_str("");
+    REFUSED(tminus_producer_start(&client, NULL, NULL, &producer, &error));
+    client.endpoint = tminus_str("no port");
+    REFUSED(tminus_producer_start(&client, NULL, NULL, &producer, &error));
+    client = client_of(broker);
+    client.connect_timeout_ms = -1;
+    REFUSED(tminus_producer_start(&client, NULL, NULL, &producer, &error));
+
+    client = client_of(broker);
+    tminus_push_consumer_options_t options;
+    OK(tminus_push_consumer_options_init(&options, sizeof options, &error));
+    // The group is required.
+    REFUSED(tminus_push_consumer_start(&client, &options, NULL, 0, NULL, &consumer, &error));
+    options.group = tminus_str("group");
+    options.model = 99;
+    REFUSED(tminus_push_consumer_start(&client, &options, NULL, 0, NULL, &consumer, &error));
+    options.model = TMINUS_MODEL_CLUSTERING;
+    REFUSED(tminus_push_consumer_start(&client, &options, NULL, 1, NULL, &consumer, &error));
+    tminus_subscription_t subscription = {.topic = tminus_str("topic"), .filter = 99};
+    REFUSED(tminus_push_consumer_start(&client, &options, &subscription, 1, NULL, &consumer, &error));
+
+    tminus_broker_options_t broken = broker_options(0);
+    broken.persona = 99;
+    REFUSED(tminus_broker_start(&broken, &other, &error));
+    broken = broker_options(0);
+    broken.listen = tminus_str("nowhere");
+    REFUSED(tminus_broker_start(&broken, &other, &error));
+
+    REFUSED(tminus_broker_inject(broker, 10, 1, NULL, &error));
+    tminus_fault_t fault = {.kind = 99};
+    REFUSED(tminus_broker_inject(broker, 10, 1, &fault, &error));
+    REFUSED(tminus_broker_advance_ms(broker, -1, NULL, &error));
+    // Its clock is the machine's.
+    REFUSED(tminus_broker_advance_ms(broker, 1, NULL, &error));
+    REFUSED(tminus_log_set_level(99, &error));
+    CHECK(producer == NULL && consumer == NULL && other == NULL);
+}
+
+static void errors_tell(void)
+{
+    tminus_error_t *error = NULL;
+    CHECK(tminus_cancel_new(NULL, &error) == TMINUS_INVALID_ARGUMENT);
+    CHECK(strcmp(error->name, "invalid_argument") == 0);
+    CHECK(strcmp(error->operation, "cancel") == 0);
+    CHECK(strstr(error->message, "out is NULL") != NULL);
+    CHECK(error->response_code == TMINUS_NO_RESPONSE_CODE);
+    CHECK(error->outcome == TMINUS_OUTCOME_NOT_SENT && error->is_retryable == 0);
+    tminus_error_free(error);
+    CHECK(strcmp(tminus_status_name(TMINUS_OK), "ok") == 0);
+    CHECK(strcmp(tminus_status_name(TMINUS_TIMEOUT), "timeout") == 0);
+    CHECK(strcmp(tminus_status_name(-5), "unknown") == 0);
+}
+
+int main(void)
+{
+    tminus_broker_t *broker = start_broker(0);
+    tminus_producer_t *producer = start_producer(broker);
+    tminus_queue_t *queue = NULL;
+    OK(tminus_queue_new(&queue, &error));
+
+    objects_are_missing();
+    places_for_results_are_missing(broker, queue);
+    messages_are_unusable(producer, queue);
+    options_are_unusable(broker);
+    errors_tell();
+
+    tminus_queue_free(queue);
+    tminus_producer_free(producer);
+    tminus_broker_free(broker);
+
+    tminus_error_free(NULL);
+    tminus_cancel_free(NULL);
+    tminus_queue_free(NULL);
+    tminus_completions_free(NULL, 3);
+    tminus_receipt_free(NULL);
+    tminus_batch_free(NULL);
+    tminus_message_queues_free(NULL);
+    tminus_producer_free(NULL);
+    tminus_push_consumer_free(NULL);
+    tminus_broker_free(NULL);
+    tminus_log_free(NULL);
+    return 0;
+}
