@@ -4,5 +4,7 @@ mod calls;
 mod connection;
 mod driver;
 mod outbox;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use connection::{Connection, RequestHandler, ServerRequest};
