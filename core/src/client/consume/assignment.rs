@@ -4,7 +4,11 @@ use crate::message::MessageQueue;
 
 /// The part of `queues` that `member` gets when all `members` share. Both lists must be sorted: every member computes
 /// its own part from the same lists. Empty if `member` is not in the list.
-pub(super) fn by_average<'a>(queues: &'a [MessageQueue], members: &[String], member: &str) -> &'a [MessageQueue] {
+pub(super) fn by_average<'a>(
+    queues: &'a [MessageQueue],
+    members: &[String],
+    member: &str,
+) -> &'a [MessageQueue] {
     let Some(index) = members.iter().position(|m| m == member) else { return &[] };
     let (each, rest) = (queues.len() / members.len(), queues.len() % members.len());
     // The first `rest` members take one queue more.
@@ -25,7 +29,8 @@ mod tests {
     fn every_queue_goes_to_exactly_one_member() {
         for count in 0..20 {
             for size in 1..9 {
-                let (queues, members) = (queues(count), (0..size).map(|m| format!("m{m}")).collect::<Vec<_>>());
+                let (queues, members) =
+                    (queues(count), (0..size).map(|m| format!("m{m}")).collect::<Vec<_>>());
                 let parts: Vec<_> = members.iter().map(|m| by_average(&queues, &members, m)).collect();
                 assert_eq!(parts.concat(), queues);
                 let sizes = parts.iter().map(|p| p.len());

@@ -34,7 +34,13 @@ fn take_back_overdue(consumer: &Consumer) {
     for queue in consumer.queues() {
         for offset in queue.overdue(now, timeout) {
             let name = queue.queue();
-            tracing::warn!(topic = name.topic, queue = name.id, offset, ?timeout, "a message was not settled in time");
+            tracing::warn!(
+                topic = name.topic,
+                queue = name.id,
+                offset,
+                ?timeout,
+                "a message was not settled in time"
+            );
             let overdue = Unsuccessful { queue: Arc::clone(&queue), offset, delay_level: TIMED_OUT_LEVEL };
             let _ = consumer.unsuccessful.send(overdue);
         }

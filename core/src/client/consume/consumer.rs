@@ -71,7 +71,8 @@ impl Consumer {
         let instance = Instance::start(options.client.clone()).await?;
         let group = instance.namespace().wrap(&options.group).into_owned();
         // Room for a few rounds of all handlers; the queues themselves limit what is kept.
-        let (pending, deliveries) = async_channel::bounded(options.concurrency.saturating_mul(2).clamp(32, 1024));
+        let (pending, deliveries) =
+            async_channel::bounded(options.concurrency.saturating_mul(2).clamp(32, 1024));
         let (unsuccessful, to_settle) = unbounded_channel();
         let consumer = Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
@@ -136,7 +137,10 @@ impl Consumer {
     }
 
     pub(super) fn limits(&self) -> Limits {
-        Limits { messages: self.options.cached_messages_per_queue, bytes: self.options.cached_bytes_per_queue }
+        Limits {
+            messages: self.options.cached_messages_per_queue,
+            bytes: self.options.cached_bytes_per_queue,
+        }
     }
 
     /// Adds or replaces a subscription.
@@ -264,7 +268,10 @@ impl Consumer {
             }
         };
         if timeout(HANDLERS_END, handlers).await.is_err() {
-            tracing::warn!(group = self.requests.group, "handlers still run at the end; their messages come again");
+            tracing::warn!(
+                group = self.requests.group,
+                "handlers still run at the end; their messages come again"
+            );
         }
         self.phase.send_replace(Phase::Draining);
         let settler = self.settler.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -325,6 +332,5 @@ fn check_options(options: &PushConsumerOptions) -> Result<()> {
 }
 
 fn check_subscription(topic: &str) -> Result<()> {
-    check_topic(topic)
-        .map_err(|error| Error::new(ErrorKind::InvalidArgument, "subscribe", error.text()))
+    check_topic(topic).map_err(|error| Error::new(ErrorKind::InvalidArgument, "subscribe", error.text()))
 }

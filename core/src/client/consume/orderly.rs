@@ -68,7 +68,12 @@ pub(super) async fn keep_locks(consumer: Arc<Consumer>) {
         let held: Vec<_> = consumer.queues().iter().map(|queue| queue.queue().clone()).collect();
         let locked = consumer.lock_queues_of(held.clone()).await;
         for lost in held.iter().filter(|queue| !locked.contains(queue)) {
-            tracing::warn!(topic = lost.topic, broker = lost.broker, queue = lost.id, "the lock of a queue is lost");
+            tracing::warn!(
+                topic = lost.topic,
+                broker = lost.broker,
+                queue = lost.id,
+                "the lock of a queue is lost"
+            );
             consumer.unassign(lost);
             consumer.rebalance_due.notify_one();
         }

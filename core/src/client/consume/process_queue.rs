@@ -261,7 +261,9 @@ impl State {
 
     /// One message that takes long may not let the settled ones behind it pile up without end.
     fn has_room(&self, limits: Limits) -> bool {
-        self.unsettled < limits.messages && self.bytes < limits.bytes && self.slots.len() < limits.messages * 2
+        self.unsettled < limits.messages
+            && self.bytes < limits.bytes
+            && self.slots.len() < limits.messages * 2
     }
 }
 

@@ -133,7 +133,12 @@ impl Puller {
             return Ok(PAUSE_CAP);
         }
         tracing::warn!(
-            topic = name.topic, broker = name.broker, queue = name.id, from = wanted, to = next, why,
+            topic = name.topic,
+            broker = name.broker,
+            queue = name.id,
+            from = wanted,
+            to = next,
+            why,
             "the broker moved the offset"
         );
         self.consumer.reset_offset(name, next).await?;
@@ -161,7 +166,12 @@ impl Puller {
                     }
                     Ok(_) => {}
                     Err(RecordError::Damaged { queue_offset, commit_log_offset, why }) => {
-                        tracing::error!(queue_offset, commit_log_offset, why, "a damaged message goes to the dead letters");
+                        tracing::error!(
+                            queue_offset,
+                            commit_log_offset,
+                            why,
+                            "a damaged message goes to the dead letters"
+                        );
                         if self.queue.add(queue_offset, record.clone()) {
                             self.give_up(queue_offset);
                         }

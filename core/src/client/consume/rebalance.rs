@@ -68,7 +68,8 @@ impl Consumer {
             members = self.requests.members(&route).await?;
         }
         if !members.contains(&me) {
-            let text = format!("the broker does not list {me} as a member of group {:?} yet", self.requests.group);
+            let text =
+                format!("the broker does not list {me} as a member of group {:?} yet", self.requests.group);
             return Err(Error::new(ErrorKind::Server, "rebalance", text));
         }
         Ok(by_average(route.readable(), &members, &me).to_vec())
@@ -83,7 +84,8 @@ impl Consumer {
         self.give_up(&lost).await;
         let new: Vec<_> = queues.into_iter().filter(|queue| !kept.contains(queue)).collect();
         let wanted = new.len();
-        let new = if self.options.orderly && self.is_clustering() { self.lock_queues_of(new).await } else { new };
+        let new =
+            if self.options.orderly && self.is_clustering() { self.lock_queues_of(new).await } else { new };
         let complete = new.len() == wanted;
         let begun = join_all(new.into_iter().map(async |name| {
             let queue = ProcessQueue::new(name);

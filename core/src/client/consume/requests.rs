@@ -113,7 +113,8 @@ impl Requests {
     /// Pulls from `queue`; the broker may hold the request. Any code is an answer.
     pub(super) async fn pull(&self, queue: &MessageQueue, copy: i64, header: PullHeader) -> Result<Frame> {
         let address = self.address(queue, copy).await?;
-        let deadline = deadline_after(Duration::from_millis(header.suspend_timeout_millis as u64) + PULL_GRACE);
+        let deadline =
+            deadline_after(Duration::from_millis(header.suspend_timeout_millis as u64) + PULL_GRACE);
         let mut request = Frame::request(request::PULL_MESSAGE);
         request.ext = header.into_ext();
         self.instance.call("consume", &address, request, deadline).await
@@ -126,18 +127,23 @@ impl Requests {
         let first = fastrand::usize(..brokers.len().max(1));
         for turn in 0..brokers.len() {
             let Some(address) = brokers[(first + turn) % brokers.len()].copy(0) else { continue };
-            let request = Frame::request(request::GET_CONSUMER_LIST_BY_GROUP).with("consumerGroup", &self.group);
-            let answer = match self.instance.call("consume", address, request, self.instance.request_deadline()).await {
-                Ok(answer) => answer,
-                Err(error) => {
-                    last = error;
-                    continue;
-                }
-            };
+            let request =
+                Frame::request(request::GET_CONSUMER_LIST_BY_GROUP).with("consumerGroup", &self.group);
+            let answer =
+                match self.instance.call("consume", address, request, self.instance.request_deadline()).await
+                {
+                    Ok(answer) => answer,
+                    Err(error) => {
+                        last = error;
+                        continue;
+                    }
+                };
             // A group without members is an error to Apache brokers.
             let list = match answer.code {
                 response::SUCCESS if answer.body.is_empty() => ConsumerList::default(),
-                response::SUCCESS => ConsumerList::decode(&answer.body).map_err(|e| malformed(&e.to_string()))?,
+                response::SUCCESS => {
+                    ConsumerList::decode(&answer.body).map_err(|e| malformed(&e.to_string()))?
+                }
                 response::SYSTEM_ERROR => ConsumerList::default(),
                 _ => return Err(refusal("consume", &answer, &self.group)),
             };
@@ -223,7 +229,8 @@ impl Requests {
         };
         let mut request = Frame::request(request::SEND_MESSAGE_V2).with_body(message.body.clone());
         request.ext = header.into_ext();
-        let answer = self.instance.call("consume", &queue.address, request, deadline_after(GIVE_BACK)).await?;
+        let answer =
+            self.instance.call("consume", &queue.address, request, deadline_after(GIVE_BACK)).await?;
         match answer.code {
             response::SUCCESS
             | response::FLUSH_DISK_TIMEOUT

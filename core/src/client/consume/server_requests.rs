@@ -10,8 +10,8 @@ use super::delivery::{Pending, Ticket};
 use crate::client::GroupMember;
 use crate::clock;
 use crate::codec::remoting::body::{
-    ConsumeDirectlyResult, ConsumeFromWhere, ConsumeType, ConsumerData, ConsumerRunningInfo, ConsumerStatus, JsonBody,
-    MessageModel as WireModel, QueueKey, ResetOffset,
+    ConsumeDirectlyResult, ConsumeFromWhere, ConsumeType, ConsumerData, ConsumerRunningInfo, ConsumerStatus,
+    JsonBody, MessageModel as WireModel, QueueKey, ResetOffset,
 };
 use crate::codec::remoting::codes::{request, response};
 use crate::codec::remoting::frame::VERSION;
@@ -107,14 +107,16 @@ impl Consumer {
             auto_commit: true,
             consume_result: if result == ConsumeResult::Success { "CR_SUCCESS" } else { "CR_LATER" }.into(),
             remark: None,
-            spent_time_mills: u64::try_from(clock::instant().duration_since(begun).as_millis()).unwrap_or(u64::MAX),
+            spent_time_mills: u64::try_from(clock::instant().duration_since(begun).as_millis())
+                .unwrap_or(u64::MAX),
         };
         answer(&request, result.encode());
     }
 
     fn status(&self) -> ConsumerStatus {
         let queues = self.queues();
-        let offsets = queues.iter().map(|queue| (QueueKey::from(queue.queue()).to_key(), queue.commit_offset()));
+        let offsets =
+            queues.iter().map(|queue| (QueueKey::from(queue.queue()).to_key(), queue.commit_offset()));
         ConsumerStatus { message_queue_table: offsets.collect(), consumer_table: BTreeMap::new() }
     }
 

@@ -45,7 +45,11 @@ async fn settle(consumer: &Arc<Consumer>, permits: &Semaphore, unsuccessful: Uns
     let Some(record) = queue.record(offset).filter(|_| !queue.is_dropped()) else { return };
     let name = queue.queue();
     if !consumer.is_clustering() {
-        tracing::warn!(topic = name.topic, offset, "a message was not consumed; broadcasting delivers it once only");
+        tracing::warn!(
+            topic = name.topic,
+            offset,
+            "a message was not consumed; broadcasting delivers it once only"
+        );
         queue.settle(offset);
         return;
     }

@@ -22,7 +22,9 @@ impl Subscriptions {
         let data = match filter {
             FilterExpression::Tag(tags) => SubscriptionData::tags(topic, tags, version),
             FilterExpression::Sql92(text) if text.trim().is_empty() => {
-                let text = format!("the SQL92 expression for topic {topic:?} is empty; subscribe by tag \"*\" for all");
+                let text = format!(
+                    "the SQL92 expression for topic {topic:?} is empty; subscribe by tag \"*\" for all"
+                );
                 return Err(Error::new(ErrorKind::InvalidArgument, "subscribe", text));
             }
             FilterExpression::Sql92(text) => SubscriptionData::sql92(topic, text, version),
