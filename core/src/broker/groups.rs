@@ -13,6 +13,9 @@ use crate::codec::remoting::{Frame, Language};
 /// A client that is silent for this long is no member any more.
 const EXPIRY: Duration = Duration::from_secs(120);
 
+/// Limit of retries of a group that nobody configured.
+const MAX_RECONSUME_TIMES: i32 = 16;
+
 /// A client in a group.
 #[derive(Debug, Clone)]
 pub(crate) struct Member {
@@ -49,9 +52,38 @@ impl ConsumerGroup {
 pub(crate) struct Groups {
     pub(crate) consumers: HashMap<String, ConsumerGroup>,
     pub(crate) producers: HashMap<String, BTreeMap<String, Member>>,
+    max_reconsume_times: HashMap<String, i32>,
 }
 
 impl Groups {
+    /// Retries of a message before it becomes a dead letter, where the client does not say.
+    pub(crate) fn max_reconsume_times(&self, group: &str) -> i32 {
+        self.max_reconsume_times.get(group).copied().unwrap_or(MAX_RECONSUME_TIMES)
+    }
+
+    /// Sets the limit of a group.
+    pub(crate) fn set_max_reconsume_times(&mut self, group: &str, times: i32) {
+        self.max_reconsume_times.insert(group.to_owned(), times);
+    }
+
+    /// Forgets the limit of a group.
+    pub(crate) fn forget_config(&mut self, group: &str) {
+        self.max_reconsume_times.remove(group);
+    }
+
+    /// The connection of a client, whichever group it is in.
+    pub(crate) fn client(&self, client_id: &str) -> Option<&Arc<Outbox>> {
+        let consumers = self.consumers.values().map(|group| &group.members);
+        let member = consumers.chain(self.producers.values()).find_map(|members| members.get(client_id));
+        member.map(|member| &member.outbox)
+    }
+
+    /// Takes every client out of its groups, whose connections are closed.
+    pub(crate) fn all_sessions_closed(&mut self) {
+        self.consumers.clear();
+        self.producers.clear();
+    }
+
     /// Takes a producer's heartbeat.
     pub(crate) fn produce(&mut self, group: &str, client_id: &str, member: Member) {
         self.producers.entry(group.to_owned()).or_default().insert(client_id.to_owned(), member);

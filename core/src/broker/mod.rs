@@ -8,13 +8,16 @@ mod delivery;
 mod filter;
 mod groups;
 mod handlers;
+mod join;
 mod listener;
 mod locks;
 mod node;
 mod outbox;
 mod persona;
 mod polls;
+mod registration;
 mod registry;
+mod relays;
 mod scheduler;
 mod session;
 mod state;
@@ -22,6 +25,7 @@ mod store;
 mod timer;
 mod tls;
 mod topics;
+mod transactions;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -199,6 +203,10 @@ impl Broker {
         let mut tasks = JoinSet::new();
         tasks.spawn(listener::run(self.node.clone(), listener, self.door.clone(), stopped.clone()));
         tasks.spawn(scheduler::run(self.node.clone(), stopped.clone()));
+        if let Some(name_server) = self.join {
+            let joined = join::join(&self.node, name_server).await?;
+            tasks.spawn(join::stay(self.node.clone(), name_server, joined, stopped));
+        }
         Ok(Running { stop, tasks })
     }
 

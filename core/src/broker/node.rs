@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::BrokerOptions;
 use super::control::Control;
-use super::groups::Groups;
 use super::registry::Registry;
+use super::relays::Relays;
 use super::state::State;
 use super::topics::{DEFAULT_TOPIC, TopicConfig};
 use crate::clock::Clock;
@@ -36,7 +36,7 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn new(options: &BrokerOptions, address: SocketAddr) -> Self {
-        let mut state = State::new(options.persona);
+        let mut state = State::new(options.persona, &options.name);
         if options.auto_create_topics {
             let inherited = TopicConfig {
                 perm: perm::READ | perm::WRITE | perm::INHERIT,
@@ -44,6 +44,7 @@ impl Node {
             };
             state.store.topics.put(DEFAULT_TOPIC, inherited);
         }
+        state.store.topics.put(&format!("{CLUSTER}_REPLY_TOPIC"), TopicConfig::new(1));
         Self {
             name: options.name.clone(),
             address,
@@ -77,7 +78,8 @@ impl Node {
     pub(super) fn all_sessions_closed(&self) {
         let mut state = self.state();
         state.polls.forget(None);
-        state.groups = Groups::default();
+        state.groups.all_sessions_closed();
         state.registry = Registry::default();
+        state.relays = Relays::default();
     }
 }

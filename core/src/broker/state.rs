@@ -12,11 +12,14 @@ use super::locks::QueueLocks;
 use super::persona::DeliveryProperties;
 use super::polls::Polls;
 use super::registry::Registry;
+use super::relays::Relays;
 use super::store::{Offsets, Store};
 use super::timer::{Timer, TimerId};
+use super::topics::{HALF_TOPIC, TopicConfig};
+use super::transactions::{TRANSACTION_ID, Transactions};
 use super::{PendingMessage, Persona};
 use crate::codec::remoting::codes::response;
-use crate::codec::remoting::record::StoredMessage;
+use crate::codec::remoting::record::{StoredMessage, sys_flag};
 use crate::message::{Properties, properties};
 
 /// Commit-log offsets of messages that wait start here: they are not in the log yet.
@@ -27,6 +30,8 @@ const WAITING_OFFSETS: i64 = 1 << 62;
 pub(crate) enum Due {
     /// A scheduled message becomes visible: its record, in memory of its own.
     Delivery(Bytes),
+    /// The producers of the half message at this commit-log offset are asked.
+    TransactionCheck(i64),
 }
 
 /// Where a message went.
@@ -41,7 +46,8 @@ pub(crate) struct Placed {
 /// The broker's state.
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) persona: Persona,
+    persona: Persona,
+    broker_name: String,
     pub(crate) store: Store,
     pub(crate) offsets: Offsets,
     pub(crate) timer: Timer<Due>,
@@ -49,15 +55,18 @@ pub(crate) struct State {
     pub(crate) groups: Groups,
     pub(crate) locks: QueueLocks,
     pub(crate) registry: Registry,
+    pub(crate) relays: Relays,
+    pub(crate) transactions: Transactions,
     /// Told when the next instant to act at comes earlier than it was.
     pub(crate) sooner: Arc<Notify>,
     scheduled: i64,
 }
 
 impl State {
-    pub(crate) fn new(persona: Persona) -> Self {
+    pub(crate) fn new(persona: Persona, broker_name: &str) -> Self {
         Self {
             persona,
+            broker_name: broker_name.to_owned(),
             sooner: Arc::default(),
             store: Store::new(),
             offsets: Offsets::default(),
@@ -66,6 +75,8 @@ impl State {
             groups: Groups::default(),
             locks: QueueLocks::default(),
             registry: Registry::default(),
+            relays: Relays::default(),
+            transactions: Transactions::default(),
             scheduled: 0,
         }
     }
@@ -146,9 +157,30 @@ impl State {
                     }
                     Err(error) => tracing::error!(%error, "a scheduled message was lost"),
                 },
+                Due::TransactionCheck(offset) => {
+                    if let Some(ahead) = self.transactions.check(offset, &self.groups, &self.broker_name) {
+                        self.at(now_ms.saturating_add(ahead), Due::TransactionCheck(offset));
+                    }
+                }
             }
         }
         visible
+    }
+
+    /// Keeps the half message of a transaction until its producer ends it.
+    pub(crate) fn begin_transaction(&mut self, mut message: StoredMessage, now_ms: i64) -> Placed {
+        self.store.topics.ensure(HALF_TOPIC, TopicConfig::new(1));
+        let id = message.properties.get(properties::UNIQ_KEY).unwrap_or_default().to_owned();
+        message.properties.set(TRANSACTION_ID, id);
+        let mut half = message.clone();
+        half.sys_flag &= !sys_flag::TRANSACTION;
+        half.properties
+            .set(properties::REAL_TOPIC, std::mem::replace(&mut half.topic, HALF_TOPIC.to_owned()));
+        half.properties.set(properties::REAL_QID, std::mem::take(&mut half.queue_id).to_string());
+        let placed = self.make_visible(&mut half, now_ms);
+        let ahead = self.transactions.begin(message, placed.queue_offset, placed.commit_log_offset);
+        self.at(now_ms.saturating_add(ahead), Due::TransactionCheck(placed.commit_log_offset));
+        placed
     }
 
     /// Takes back a scheduled message; whether it was still waiting.
@@ -176,6 +208,7 @@ impl State {
     pub(crate) fn session_closed(&mut self, session: u64) {
         self.polls.forget(Some(session));
         self.registry.forget(session);
+        self.relays.session_closed(session);
         self.groups.session_closed(session);
     }
 }
@@ -183,6 +216,7 @@ impl State {
 fn waiting(due: &Due) -> Option<StoredMessage> {
     match due {
         Due::Delivery(record) => StoredMessage::decode(&mut record.clone()).ok(),
+        Due::TransactionCheck(_) => None,
     }
 }
 

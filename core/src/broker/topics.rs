@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::store::Queue;
 use crate::codec::remoting::body::perm;
 
@@ -59,7 +61,7 @@ pub(crate) struct Topic {
 #[derive(Debug, Default)]
 pub(crate) struct Topics {
     by_name: BTreeMap<Arc<str>, Topic>,
-    version: u64,
+    version: watch::Sender<u64>,
 }
 
 impl Topics {
@@ -79,7 +81,7 @@ impl Topics {
 
     /// Creates the topic, or changes its configuration; messages stay, also those of queues beyond a smaller number.
     pub(crate) fn put(&mut self, name: &str, config: TopicConfig) -> &mut Topic {
-        self.version += 1;
+        self.changed();
         let topic = self.by_name.entry(name.into()).or_insert_with_key(|name| Topic {
             name: name.clone(),
             config,
@@ -101,7 +103,9 @@ impl Topics {
     /// Deletes the topic and its messages; whether it existed.
     pub(crate) fn remove(&mut self, name: &str) -> bool {
         let existed = self.by_name.remove(name).is_some();
-        self.version += u64::from(existed);
+        if existed {
+            self.changed();
+        }
         existed
     }
 
@@ -113,9 +117,13 @@ impl Topics {
         self.by_name.values_mut()
     }
 
-    /// Grows with every change.
-    pub(crate) fn version(&self) -> u64 {
-        self.version
+    fn changed(&self) {
+        self.version.send_modify(|version| *version += 1);
+    }
+
+    /// A number that grows with every change.
+    pub(crate) fn version(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
     }
 }
 

@@ -8,7 +8,7 @@ use tminus::broker::{Broker, BrokerOptions};
 use tminus::codec::remoting::codes::{request, response};
 use tminus::codec::remoting::header::{PullHeader, SendHeader, pull_flag};
 use tminus::codec::remoting::{DEFAULT_MAX_FRAME_BYTES, Frame, Serialization, decode_messages};
-use tminus::message::{MessageView, Properties, properties};
+use tminus::message::{MessageView, Properties};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -54,6 +54,12 @@ impl Peer {
         self.raw(&head).await;
         self.raw(&body).await;
         self.opaque
+    }
+
+    /// Answers a request of the broker.
+    pub(crate) async fn reply(&mut self, answer: Frame) {
+        let (head, body) = answer.encode(Serialization::Json).unwrap();
+        self.raw(&[head, body].concat()).await;
     }
 
     pub(crate) async fn raw(&mut self, bytes: &[u8]) {

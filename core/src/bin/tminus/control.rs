@@ -3,26 +3,31 @@
 use std::io::BufRead;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, IgnoredAny};
 use serde_json::{Value, json};
 use tminus::broker::{Broker, Fault};
 use tokio::sync::mpsc;
 
 use crate::broker::{Failure, print_line};
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Command {
     AdvanceMs(u64),
     RestartMs(u64),
-    Pending(bool),
-    Stop(bool),
+    #[serde(deserialize_with = "whatever")]
+    Pending(()),
+    #[serde(deserialize_with = "whatever")]
+    Stop(()),
     RequestCount(i32),
-    CreateTopic { name: String, queues: i32 },
+    CreateTopic {
+        name: String,
+        queues: i32,
+    },
     Inject(Inject),
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 struct Inject {
     code: i32,
     #[serde(default = "once")]
@@ -34,13 +39,18 @@ struct Inject {
     remark: String,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum FaultName {
     Refuse,
     Swallow,
     CloseBefore,
     CloseAfter,
+}
+
+/// Commands without an argument are given `true`, or anything else.
+fn whatever<'de, D: Deserializer<'de>>(input: D) -> Result<(), D::Error> {
+    IgnoredAny::deserialize(input).map(|_| ())
 }
 
 fn once() -> usize {
@@ -60,7 +70,7 @@ pub(crate) async fn serve(broker: &Broker) -> Result<(), Failure> {
     });
     while let Some(line) = commands.recv().await {
         let answer = match serde_json::from_str(&line) {
-            Ok(Command::Stop(_)) => break,
+            Ok(Command::Stop(())) => break,
             Ok(command) => obey(broker, command).await,
             Err(error) => Err(error.into()),
         };
@@ -76,7 +86,7 @@ async fn obey(broker: &Broker, command: Command) -> Result<Value, Failure> {
             broker.restart(Duration::from_millis(ms)).await?;
             json!({ "restarted": true })
         }
-        Command::Pending(_) => {
+        Command::Pending(()) => {
             let pending = broker.pending().into_iter().map(|message| {
                 json!({
                     "topic": message.topic,
@@ -101,6 +111,6 @@ async fn obey(broker: &Broker, command: Command) -> Result<Value, Failure> {
             broker.inject(code, times, fault);
             json!({ "injected": true })
         }
-        Command::Stop(_) => json!({ "stopped": true }),
+        Command::Stop(()) => json!({ "stopped": true }),
     })
 }

@@ -128,6 +128,29 @@ impl Store {
             .filter(|message| message.commit_log_offset == commit_log_offset)
     }
 
+    /// Up to `count` messages of a topic that pass `matches`, the newest of each queue first. Only messages that contain
+    /// `bytes` somewhere are looked at.
+    pub(crate) fn find(
+        &self,
+        topic: &str,
+        count: usize,
+        bytes: &[u8],
+        matches: impl Fn(&StoredMessage) -> bool,
+    ) -> Vec<StoredMessage> {
+        let queues = self.topics.get(topic).map_or(&[][..], |topic| &topic.queues);
+        let newest_first = queues.iter().flat_map(|queue| {
+            (queue.min_offset()..queue.max_offset()).rev().filter_map(|offset| queue.get(offset))
+        });
+        let contains =
+            |record: &[u8]| !bytes.is_empty() && record.windows(bytes.len()).any(|part| part == bytes);
+        newest_first
+            .filter(|entry| self.log.get(entry.commit_log_offset).is_some_and(contains))
+            .filter_map(|entry| self.message_at(entry.commit_log_offset))
+            .filter(matches)
+            .take(count)
+            .collect()
+    }
+
     /// The first offset of a queue whose message was stored at `timestamp` or later; the end if none was.
     pub(crate) fn offset_at(&self, queue: &Queue, timestamp: i64) -> i64 {
         queue.partition_offset(|entry| self.store_timestamp(entry).is_none_or(|stored| stored < timestamp))

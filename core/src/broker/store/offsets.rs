@@ -6,6 +6,8 @@ use std::collections::HashMap;
 #[derive(Debug, Default)]
 pub(crate) struct Offsets {
     by_group: HashMap<String, HashMap<String, Vec<Option<i64>>>>,
+    /// Set by an administrator, and not known to the consumers yet.
+    resets: HashMap<(String, String, i32), i64>,
 }
 
 impl Offsets {
@@ -29,6 +31,20 @@ impl Offsets {
             queues.resize(queue + 1, None);
         }
         queues[queue] = Some(offset);
+    }
+
+    /// Sends the group to `offset`: its next pull from the queue is told.
+    pub(crate) fn reset(&mut self, group: &str, topic: &str, queue: i32, offset: i64) {
+        self.set(group, topic, queue, offset);
+        self.resets.insert((group.to_owned(), topic.to_owned(), queue), offset);
+    }
+
+    /// The offset that an administrator set, once.
+    pub(crate) fn take_reset(&mut self, group: &str, topic: &str, queue: i32) -> Option<i64> {
+        if self.resets.is_empty() {
+            return None;
+        }
+        self.resets.remove(&(group.to_owned(), topic.to_owned(), queue))
     }
 
     /// Forgets what a deleted group stored.

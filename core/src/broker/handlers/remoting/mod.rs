@@ -1,13 +1,19 @@
 //! The remoting protocol: one module a family of requests, registered here by code.
 
+mod groups;
 mod heartbeat;
+mod lock;
 mod offsets;
 mod pull;
+mod query;
 mod recall;
+mod register;
+mod relay;
 mod route;
 mod send;
-
-use std::sync::Arc;
+mod send_back;
+mod topics;
+mod transaction;
 
 use super::{Answer, Handler, Refusal, Request};
 use crate::broker::node::Node;
@@ -34,6 +40,26 @@ fn handler(code: i32) -> Option<Handler> {
         request::GET_MAX_OFFSET => offsets::max,
         request::GET_MIN_OFFSET => offsets::min,
         request::GET_EARLIEST_MSG_STORETIME => offsets::earliest_store_time,
+        request::CONSUMER_SEND_MSG_BACK => send_back::send_back,
+        request::LOCK_BATCH_MQ => lock::lock,
+        request::UNLOCK_BATCH_MQ => lock::unlock,
+        request::QUERY_MESSAGE => query::by_key,
+        request::VIEW_MESSAGE_BY_ID => query::by_id,
+        request::UPDATE_AND_CREATE_TOPIC => topics::create,
+        request::DELETE_TOPIC_IN_BROKER => topics::delete,
+        request::DELETE_TOPIC_IN_NAMESRV => topics::delete_in_name_server,
+        request::REGISTER_TOPIC_IN_NAMESRV => topics::register,
+        request::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP => groups::create,
+        request::DELETE_SUBSCRIPTIONGROUP => groups::delete,
+        request::GET_CONSUMER_CONNECTION_LIST => groups::consumers,
+        request::GET_PRODUCER_CONNECTION_LIST => groups::producers,
+        request::END_TRANSACTION => transaction::end,
+        request::GET_CONSUMER_RUNNING_INFO => relay::running_info,
+        request::CONSUME_MESSAGE_DIRECTLY => relay::consume_directly,
+        request::INVOKE_BROKER_TO_RESET_OFFSET => relay::reset_offset,
+        request::SEND_REPLY_MESSAGE | request::SEND_REPLY_MESSAGE_V2 => relay::reply,
+        request::REGISTER_BROKER => register::register,
+        request::UNREGISTER_BROKER => register::unregister,
         _ => return None,
     })
 }
@@ -51,6 +77,6 @@ pub(super) fn dispatch(request: &Request<'_>) -> Answer {
 }
 
 /// Takes a client's answer to a request of the broker.
-pub(super) fn answered(_node: &Node, from: &Arc<Outbox>, answer: Frame) {
-    tracing::debug!(peer = %from.peer, code = answer.code, opaque = answer.opaque, "an answer nobody waits for");
+pub(super) fn answered(node: &Node, from: &Outbox, answer: Frame) {
+    node.state().relays.answered(from, answer);
 }

@@ -8,8 +8,10 @@ use crate::broker::delivery::{self, Pull};
 use crate::broker::filter::TagFilter;
 use crate::broker::state::State;
 use crate::clock;
+use crate::codec::remoting::Frame;
+use crate::codec::remoting::body::perm;
 use crate::codec::remoting::codes::response;
-use crate::codec::remoting::header::{PullHeader, pull_flag};
+use crate::codec::remoting::header::{PullHeader, PullReplyHeader, pull_flag};
 
 /// Most messages of one answer, as from the real server.
 const MAX_COUNT: i32 = 32;
@@ -24,7 +26,10 @@ pub(super) fn pull(request: &Request<'_>) -> Answer {
         let remark = format!("topic {} does not exist", header.topic);
         return Err(Refusal::new(response::TOPIC_NOT_EXIST, remark));
     };
-    if header.queue_id < 0 || header.queue_id as usize >= topic.queues.len() {
+    if topic.config.perm & perm::READ == 0 {
+        return Err(Refusal::new(response::NO_PERMISSION, format!("topic {} may not be read", header.topic)));
+    }
+    let Some(queue) = state.store.topics.queue(&header.topic, header.queue_id) else {
         let remark = format!(
             "topic {} has {} queues, not queue {}",
             header.topic,
@@ -32,8 +37,15 @@ pub(super) fn pull(request: &Request<'_>) -> Answer {
             header.queue_id
         );
         return Err(Refusal::new(response::INVALID_PARAMETER, remark));
-    }
+    };
+    let (min_offset, max_offset) = (queue.min_offset(), queue.max_offset());
     let filter = filter(&state, &header)?;
+    if let Some(offset) = state.offsets.take_reset(&header.consumer_group, &header.topic, header.queue_id) {
+        let moved = Frame::response(request.frame, response::PULL_OFFSET_MOVED).with_remark("OFFSET_RESET");
+        let bounds =
+            PullReplyHeader { next_begin_offset: offset, min_offset, max_offset, suggest_which_broker_id: 0 };
+        return Ok(Some(Frame { ext: bounds.into_ext(), ..moved }));
+    }
     if header.sys_flag & pull_flag::COMMIT_OFFSET != 0 && header.commit_offset >= 0 {
         state.offsets.set(&header.consumer_group, &header.topic, header.queue_id, header.commit_offset);
     }

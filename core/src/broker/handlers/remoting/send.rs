@@ -5,6 +5,7 @@ use super::recall;
 use crate::broker::node::{CLUSTER, Node};
 use crate::broker::state::{Placed, State};
 use crate::broker::topics::{self, RETRY_PREFIX, TopicConfig, dead_letter_topic};
+use crate::broker::transactions::is_half;
 use crate::codec::remoting::Frame;
 use crate::codec::remoting::batch::{self, BatchItem};
 use crate::codec::remoting::body::perm;
@@ -13,8 +14,6 @@ use crate::codec::remoting::header::SendHeader;
 use crate::codec::remoting::record::StoredMessage;
 use crate::message::{MAX_BODY_BYTES, OffsetMessageId, Properties, properties};
 
-/// Retries before a message becomes a dead letter, where the client does not say.
-pub(super) const MAX_RECONSUME_TIMES: i32 = 16;
 const REGION: &str = "DefaultRegion";
 
 /// SEND_MESSAGE, SEND_MESSAGE_V2, SEND_BATCH_MESSAGE.
@@ -85,7 +84,13 @@ fn send_one(
     }
     let (topic, queue_id) = (message.topic.clone(), message.queue_id);
     let unique_id = message.properties.get(properties::UNIQ_KEY).unwrap_or_default().to_owned();
-    let placed = state.publish(message, now_ms)?;
+    let placed = if dead {
+        state.make_visible(&mut message, now_ms)
+    } else if is_half(&message) {
+        state.begin_transaction(message, now_ms)
+    } else {
+        state.publish(message, now_ms)?
+    };
     let mut answer = request
         .success()
         .with("msgId", message_id(node, placed))
@@ -137,7 +142,7 @@ fn complete(node: &Node, properties: &mut Properties, now_ms: i64) {
 /// its group consumes in order and cannot retry later; whether it did.
 fn redirect_dead(state: &State, header: &mut SendHeader) -> bool {
     let Some(group) = header.topic.strip_prefix(RETRY_PREFIX) else { return false };
-    let max = header.max_reconsume_times.unwrap_or(MAX_RECONSUME_TIMES);
+    let max = header.max_reconsume_times.unwrap_or_else(|| state.groups.max_reconsume_times(group));
     if header.reconsume_times <= max && !state.locks.is_orderly(group) {
         return false;
     }
