@@ -1,0 +1,63 @@
+// What the examples share: an error ends the program with its text.
+#ifndef EXAMPLE_H
+#define EXAMPLE_H
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tminus.h"
+
+static inline void ok(tminus_status_t status, tminus_error_t *error)
+{
+    if (status == TMINUS_OK)
+        return;
+    fprintf(stderr, "%s: %s\n", error->name, error->message);
+    tminus_error_free(error);
+    exit(1);
+}
+
+static inline int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static inline tminus_client_options_t client_at(const char *endpoint)
+{
+    tminus_error_t *error = NULL;
+    tminus_client_options_t client;
+    ok(tminus_abi_check(TMINUS_ABI_VERSION, &error), error);
+    ok(tminus_client_options_init(&client, sizeof client, &error), error);
+    client.endpoint = tminus_str(endpoint);
+    return client;
+}
+
+// A consumer of one topic that starts, where its group is new, at the oldest message.
+static inline tminus_push_consumer_t *start_consumer(const char *endpoint, const char *topic, const char *group)
+{
+    tminus_error_t *error = NULL;
+    tminus_client_options_t client = client_at(endpoint);
+    tminus_push_consumer_options_t options;
+    ok(tminus_push_consumer_options_init(&options, sizeof options, &error), error);
+    options.group = tminus_str(group);
+    options.consume_from = TMINUS_CONSUME_FROM_FIRST;
+    tminus_subscription_t subscription = {.topic = tminus_str(topic)};
+    tminus_push_consumer_t *consumer = NULL;
+    ok(tminus_push_consumer_start(&client, &options, &subscription, 1, NULL, &consumer, &error), error);
+    return consumer;
+}
+
+static inline tminus_producer_t *start_producer(const char *endpoint)
+{
+    tminus_error_t *error = NULL;
+    tminus_client_options_t client = client_at(endpoint);
+    tminus_producer_t *producer = NULL;
+    ok(tminus_producer_start(&client, NULL, NULL, &producer, &error), error);
+    return producer;
+}
+
+#endif
