@@ -9,7 +9,7 @@ use tokio::time::{sleep_until, timeout};
 
 use super::members::{GroupMember, Members};
 use super::namespace::Namespace;
-use super::{deadline_after, refusal};
+use super::deadline_after;
 use crate::clock;
 use crate::codec::remoting::Frame;
 use crate::codec::remoting::body::{HeartbeatData, JsonBody};
@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::options::ClientOptions;
 use crate::route::{Health, Route, Routes};
 use crate::transport::Pool;
-use crate::transport::remoting::Connection;
+use crate::transport::remoting::{Connection, refusal};
 
 /// Time that signing off at the brokers may take.
 const SIGN_OFF: Duration = Duration::from_secs(1);

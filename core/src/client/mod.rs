@@ -5,7 +5,6 @@ mod instance;
 mod members;
 mod namespace;
 mod parcel;
-mod refusal;
 mod sender;
 
 pub(crate) use consume::Consumer;
@@ -13,12 +12,12 @@ pub use consume::{Deliveries, Delivery, Settlement};
 pub(crate) use instance::Instance;
 pub(crate) use members::GroupMember;
 pub(crate) use parcel::Parcel;
-pub(crate) use refusal::refusal;
 pub(crate) use sender::{Sender, Sent, Target};
 
 use std::time::{Duration, Instant};
 
 use crate::clock;
+pub(crate) use crate::transport::remoting::refusal;
 
 /// Far enough for "no deadline" where a time-out is too long to be added to a time.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);

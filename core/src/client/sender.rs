@@ -236,7 +236,7 @@ fn with_doubt(error: Error, may_be_stored: bool) -> Error {
 /// Whether another attempt can help; `others`: on another broker.
 fn can_retry(error: &Error, others: bool) -> bool {
     match (error.response_code(), error.kind()) {
-        (Some(response::NO_PERMISSION), _)
+        (_, ErrorKind::PermissionDenied)
         | (None, ErrorKind::Tls | ErrorKind::WrongProtocol | ErrorKind::Protocol) => others,
         (Some(code), _) => matches!(
             code,

@@ -13,6 +13,7 @@ use crate::codec::remoting::body::{JsonBody, TopicRoute};
 use crate::codec::remoting::codes::{request, response};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::Pool;
+use crate::transport::remoting::refusal;
 
 /// The topic whose settings a created topic inherits.
 pub(crate) const DEFAULT_TOPIC: &str = "TBW102";
@@ -143,16 +144,7 @@ impl Routes {
                 Error::new(ErrorKind::Protocol, operation, format!("the route of topic {topic}: {e}"))
             }),
             response::TOPIC_NOT_EXIST => Ok(None),
-            code => {
-                let kind = match code {
-                    response::NO_PERMISSION => ErrorKind::PermissionDenied,
-                    response::SYSTEM_BUSY | response::SERVICE_NOT_AVAILABLE => ErrorKind::Busy,
-                    _ => ErrorKind::Server,
-                };
-                let why = answer.remark.unwrap_or_default();
-                let text = format!("the name server refused the route of topic {topic}: {why}");
-                Err(Error::new(kind, operation, text).with_response_code(code))
-            }
+            _ => Err(refusal(operation, &answer, topic)),
         }
     }
 

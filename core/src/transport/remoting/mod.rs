@@ -4,7 +4,9 @@ mod calls;
 mod connection;
 mod driver;
 mod outbox;
+mod refusal;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use connection::{Connection, RequestHandler, ServerRequest};
+pub(crate) use refusal::refusal;
