@@ -27,6 +27,6 @@ pub use clock::Clock;
 pub use error::{Error, ErrorKind, Outcome, Result};
 pub use message::{DeliveryTime, Message, MessageQueue, MessageView};
 pub use options::{
-    ClientOptions, ConsumeFrom, ConsumeResult, Credentials, Endpoint, FilterExpression, MessageModel, ProducerOptions,
-    PushConsumerOptions, TlsOptions,
+    ClientOptions, ConsumeFrom, ConsumeResult, Credentials, Endpoint, FilterExpression, MessageModel,
+    ProducerOptions, PushConsumerOptions, TlsOptions,
 };

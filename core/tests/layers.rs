@@ -29,7 +29,10 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
         return vec![folder.to_owned()];
     }
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| rust_files(&path)).filter(|path| path.extension().is_some_and(|e| e == "rs")).collect()
+    entries
+        .flat_map(|path| rust_files(&path))
+        .filter(|path| path.extension().is_some_and(|e| e == "rs"))
+        .collect()
 }
 
 /// The text after every `crate::`, to the end of the path or of its braces.

@@ -132,7 +132,9 @@ fn refuse(text: String) -> Error {
 /// Reads the number of a raw delivery property.
 fn number(name: &str, text: &str) -> Result<i64> {
     let value: i64 = text.trim().parse().map_err(|_| {
-        refuse(format!("{name} is {text:?}, not a decimal number; give Unix milliseconds, for example 1795000000000"))
+        refuse(format!(
+            "{name} is {text:?}, not a decimal number; give Unix milliseconds, for example 1795000000000"
+        ))
     })?;
     if value < 0 {
         return Err(refuse(format!("{name} is negative ({value}); give Unix milliseconds")));
@@ -160,7 +162,9 @@ fn from_properties(properties: &Properties, now_ms: i64) -> Result<Option<Schedu
         };
         match found {
             Some((other, earlier)) if earlier != at => {
-                return Err(refuse(format!("{other} and {name} ask for different delivery times; set one of them")));
+                return Err(refuse(format!(
+                    "{other} and {name} ask for different delivery times; set one of them"
+                )));
             }
             _ => found = Some((name, at)),
         }
@@ -184,13 +188,19 @@ impl Message {
     /// # Errors
     /// `InvalidDeliveryTime`: not a number, negative, looks like seconds, set in two ways, past (if refused), beyond the
     /// limit (if refused). `DelayUnsupported`: the server kind cannot keep an arbitrary time.
-    pub fn schedule(&self, now_ms: i64, limits: &DelayLimits, server: ServerKind) -> Result<Option<Schedule>> {
+    pub fn schedule(
+        &self,
+        now_ms: i64,
+        limits: &DelayLimits,
+        server: ServerKind,
+    ) -> Result<Option<Schedule>> {
         let raw = from_properties(self.properties(), now_ms)?;
         let schedule = match self.delivery_time() {
             None => raw,
             Some(_) if raw.is_some() => {
                 return Err(refuse(
-                    "the delivery time is set twice, by a typed call and by a property; keep one of them".into(),
+                    "the delivery time is set twice, by a typed call and by a property; keep one of them"
+                        .into(),
                 ));
             }
             Some(DeliveryTime::At(at)) => Some(Schedule::AtMs(to_ms(at))),

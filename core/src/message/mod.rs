@@ -8,7 +8,7 @@ mod view;
 
 pub use delivery::{BeyondPolicy, DELAY_LEVELS, DelayLimits, DeliveryTime, PastPolicy, Schedule, ServerKind};
 pub use id::{OffsetMessageId, UniqueIdGenerator};
-pub(crate) use outgoing::{check_group, check_topic};
 pub use outgoing::{MAX_BODY_BYTES, Message};
+pub(crate) use outgoing::{check_group, check_topic};
 pub use properties::Properties;
 pub use view::{MessageQueue, MessageView};

@@ -50,7 +50,8 @@ impl Message {
 
     /// Sets the index keys, by which a message can be looked up later.
     pub fn keys<K: AsRef<str>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
-        let keys: Vec<String> = keys.into_iter().map(|k| k.as_ref().to_owned()).filter(|k| !k.is_empty()).collect();
+        let keys: Vec<String> =
+            keys.into_iter().map(|k| k.as_ref().to_owned()).filter(|k| !k.is_empty()).collect();
         if keys.is_empty() {
             self.properties.remove(properties::KEYS);
         } else {
@@ -130,7 +131,10 @@ impl Message {
         check_topic(&self.topic)?;
         let size = self.body.len();
         if size == 0 {
-            return Err(invalid(format!("the message for topic {:?} has an empty body, which servers refuse", self.topic)));
+            return Err(invalid(format!(
+                "the message for topic {:?} has an empty body, which servers refuse",
+                self.topic
+            )));
         }
         if size > max_body_bytes {
             return Err(invalid(format!(

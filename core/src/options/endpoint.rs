@@ -47,7 +47,9 @@ impl FromStr for Endpoint {
                 return Err(Error::new(ErrorKind::Unsupported, "endpoint", why));
             }
             Some((scheme, _)) => {
-                return Err(bad(format!("unknown scheme {scheme:?} in {text:?}; use host:port or remoting://host:port")));
+                return Err(bad(format!(
+                    "unknown scheme {scheme:?} in {text:?}; use host:port or remoting://host:port"
+                )));
             }
         };
         let addresses: Vec<String> =
