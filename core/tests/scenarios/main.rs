@@ -1,7 +1,7 @@
 //! The shared scenarios from Rust: against the loopback broker, and against Apache RocketMQ 5.5.0 when
 //! `TMINUS_TEST_APACHE=host:port` names its name server.
 #![cfg(feature = "broker")]
-#![allow(clippy::unwrap_used, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)]
 
 mod data;
 mod record;
