@@ -455,7 +455,7 @@ typedef struct tminus_message_t {
     int64_t delivery_value;
 } tminus_message_t;
 
-// How one message or batch is sent. All zero but `struct_size`, and -1 in `timeout_ms`, is the same as NULL.
+// How one message or batch is sent; NULL for the defaults. Start with `TMINUS_SEND_OPTIONS_INIT`.
 typedef struct tminus_send_options_t {
     uint32_t struct_size;
     uint32_t reserved;
@@ -631,6 +631,10 @@ tminus_status_t tminus_batch_settle_all(const struct tminus_batch_t *batch,
 // Frees a batch and its views; messages not settled are retried later. NULL is allowed.
 void tminus_batch_free(struct tminus_batch_t *batch);
 
+// Frees what `count` completions still own and sets it to NULL; the array itself is the host's. NULL is allowed.
+void tminus_completions_free(struct tminus_completion_t *completions,
+                             size_t count);
+
 // Makes a completion queue; free it with `tminus_queue_free`.
 tminus_status_t tminus_queue_new(struct tminus_queue_t **out, struct tminus_error_t **error);
 
@@ -664,10 +668,6 @@ tminus_status_t tminus_queue_shutdown(const struct tminus_queue_t *queue, struct
 // drained. No other call may use the queue. NULL is allowed.
 void tminus_queue_free(struct tminus_queue_t *queue);
 
-// Frees what `count` completions still own and sets it to NULL; the array itself is the host's. NULL is allowed.
-void tminus_completions_free(struct tminus_completion_t *completions,
-                             size_t count);
-
 // Fills producer options of `size` bytes with the defaults.
 tminus_status_t tminus_producer_options_init(struct tminus_producer_options_t *options,
                                              size_t size,
@@ -680,6 +680,26 @@ tminus_status_t tminus_producer_start(const struct tminus_client_options_t *clie
                                       const struct tminus_cancel_t *cancel,
                                       struct tminus_producer_t **out,
                                       struct tminus_error_t **error);
+
+// The queues that messages for `topic` can go to. Free the list with `tminus_message_queues_free`.
+tminus_status_t tminus_producer_queues(const struct tminus_producer_t *producer,
+                                       struct tminus_str_t topic,
+                                       const struct tminus_cancel_t *cancel,
+                                       struct tminus_message_queues_t **out,
+                                       struct tminus_error_t **error);
+
+// The client id in use; it lives as long as the producer. None if the producer is unusable.
+struct tminus_str_t tminus_producer_client_id(const struct tminus_producer_t *producer);
+
+// Signs off at the brokers and closes the connections, in at most 3 s. Later sends are `TMINUS_CLOSED`; a second
+// shutdown does nothing.
+tminus_status_t tminus_producer_shutdown(const struct tminus_producer_t *producer,
+                                         const struct tminus_cancel_t *cancel,
+                                         struct tminus_error_t **error);
+
+// Shuts the producer down if need be, and frees it. Submitted sends may still be under way: they complete as
+// `TMINUS_CLOSED` at the latest. NULL is allowed.
+void tminus_producer_free(struct tminus_producer_t *producer);
 
 // Sends a message and waits for the receipt. `options` NULL: the producer's deadline, any queue. `receipt` may be NULL.
 // Whatever fails, `error->outcome` says what became of the message.
@@ -724,26 +744,6 @@ tminus_status_t tminus_producer_submit_send_batch(const struct tminus_producer_t
                                                   uint64_t user_data,
                                                   tminus_op_t *op,
                                                   struct tminus_error_t **error);
-
-// The queues that messages for `topic` can go to. Free the list with `tminus_message_queues_free`.
-tminus_status_t tminus_producer_queues(const struct tminus_producer_t *producer,
-                                       struct tminus_str_t topic,
-                                       const struct tminus_cancel_t *cancel,
-                                       struct tminus_message_queues_t **out,
-                                       struct tminus_error_t **error);
-
-// The client id in use; it lives as long as the producer. None if the producer is unusable.
-struct tminus_str_t tminus_producer_client_id(const struct tminus_producer_t *producer);
-
-// Signs off at the brokers and closes the connections, in at most 3 s. Later sends are `TMINUS_CLOSED`; a second
-// shutdown does nothing.
-tminus_status_t tminus_producer_shutdown(const struct tminus_producer_t *producer,
-                                         const struct tminus_cancel_t *cancel,
-                                         struct tminus_error_t **error);
-
-// Shuts the producer down if need be, and frees it. Submitted sends may still be under way: they complete as
-// `TMINUS_CLOSED` at the latest. NULL is allowed.
-void tminus_producer_free(struct tminus_producer_t *producer);
 
 // Fills push consumer options of `size` bytes with the defaults.
 tminus_status_t tminus_push_consumer_options_init(struct tminus_push_consumer_options_t *options,

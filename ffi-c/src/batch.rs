@@ -73,7 +73,7 @@ pub struct tminus_batch_t {
     pub size: usize,
 }
 
-/// A message with what its view lends. Boxed, so that the view stays where it is.
+/// A message with what its view lends.
 struct Lent {
     view: tminus_message_view_t,
     _properties: Vec<tminus_property_t>,
@@ -86,7 +86,7 @@ pub(crate) struct Owned {
     view: tminus_batch_t,
     process: u32,
     pointers: Vec<*const tminus_message_view_t>,
-    messages: Vec<Box<Lent>>,
+    messages: Vec<Lent>,
     settlements: Mutex<Vec<Option<Settlement>>>,
 }
 
@@ -98,7 +98,7 @@ impl Handle for Owned {
     }
 }
 
-fn lend(message: MessageView) -> Box<Lent> {
+fn lend(message: MessageView) -> Lent {
     let lent: Vec<_> =
         message.properties.iter().map(|(name, value)| tminus_property_t::lend(name, value)).collect();
     let view = tminus_message_view_t {
@@ -127,7 +127,7 @@ fn lend(message: MessageView) -> Box<Lent> {
         store_host: message.store_host.into(),
     };
     // Moving the message moves the headers of its texts, not what they point to.
-    Box::new(Lent { view, _properties: lent, _message: message })
+    Lent { view, _properties: lent, _message: message }
 }
 
 /// Hands deliveries to the host.
@@ -138,6 +138,7 @@ pub(crate) fn give(deliveries: Vec<Delivery>) -> *mut tminus_batch_t {
         messages.push(lend(message));
         settlements.push(Some(settlement));
     }
+    // The messages stay where they are from here on.
     let pointers: Vec<_> = messages.iter().map(|lent| &raw const lent.view).collect();
     let view = tminus_batch_t { messages: pointers.as_ptr(), size: pointers.len() };
     let settlements = Mutex::new(settlements);

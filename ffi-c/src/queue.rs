@@ -11,66 +11,11 @@ use tminus_core::runtime::handle;
 use tminus_core::{Error, ErrorKind, Result};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use crate::batch::{self, tminus_batch_free, tminus_batch_t};
 use crate::boundary::{Handle, Out, borrow, call, lock, quietly, take, wait_ms};
+use crate::completion::{tminus_completion_t, tminus_completions_free, tminus_op_t};
 use crate::data::invalid;
 use crate::driver::{Command, Finished, Kind, Operation, Payload, run};
-use crate::error::{self, tminus_error_free, tminus_error_t, tminus_status_t};
-use crate::receipt::{self, tminus_receipt_free, tminus_receipt_t};
-
-/// Names a submitted operation within its queue, to cancel it. Never 0, never used again, nothing to free.
-pub type tminus_op_t = u64;
-
-/// A send: `receipt` is set when it succeeded.
-pub const TMINUS_COMPLETION_SEND: i32 = 1;
-/// A receive: `batch` is set when it succeeded.
-pub const TMINUS_COMPLETION_RECEIVE: i32 = 2;
-
-/// An ended operation. The host owns `error`, `receipt` and `batch`; `tminus_completions_free` frees what is still there,
-/// so set a pointer to NULL to keep what it points to. This struct never grows.
-#[repr(C)]
-pub struct tminus_completion_t {
-    /// As given to the submit.
-    pub user_data: u64,
-    pub op: tminus_op_t,
-    /// `TMINUS_COMPLETION_*`.
-    pub kind: i32,
-    pub status: tminus_status_t,
-    pub error: *mut tminus_error_t,
-    pub receipt: *mut tminus_receipt_t,
-    pub batch: *mut tminus_batch_t,
-    pub reserved: *mut std::ffi::c_void,
-}
-
-// SAFETY: the pointers are owned, and what they own may be used from any thread.
-unsafe impl Send for tminus_completion_t {}
-
-impl From<Finished> for tminus_completion_t {
-    fn from(finished: Finished) -> Self {
-        let mut completion = Self {
-            user_data: finished.user_data,
-            op: finished.id,
-            kind: match finished.kind {
-                Kind::Send => TMINUS_COMPLETION_SEND,
-                Kind::Receive => TMINUS_COMPLETION_RECEIVE,
-            },
-            status: 0,
-            error: std::ptr::null_mut(),
-            receipt: std::ptr::null_mut(),
-            batch: std::ptr::null_mut(),
-            reserved: std::ptr::null_mut(),
-        };
-        match finished.result {
-            Ok(Payload::Sent(receipt)) => completion.receipt = receipt::give(receipt),
-            Ok(Payload::Received(deliveries)) => completion.batch = batch::give(deliveries),
-            Err(e) => {
-                completion.status = e.kind() as tminus_status_t;
-                completion.error = error::give(&e);
-            }
-        }
-        completion
-    }
-}
+use crate::error::{tminus_error_t, tminus_status_t};
 
 /// What the host's threads and the driver share.
 pub(crate) struct Shared {
@@ -345,22 +290,92 @@ pub unsafe extern "C" fn tminus_queue_free(queue: *mut tminus_queue_t) {
     });
 }
 
-/// Frees what `count` completions still own and sets it to NULL; the array itself is the host's. NULL is allowed.
-///
-/// # Safety
-/// `completions` is NULL or an array of `count` completions as `tminus_queue_wait` wrote them.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn tminus_completions_free(completions: *mut tminus_completion_t, count: usize) {
-    if completions.is_null() {
-        return;
+#[cfg(test)]
+mod tests {
+    use std::ptr::null_mut;
+
+    use tminus_core::Outcome;
+
+    use super::*;
+
+    fn queue() -> Box<tminus_queue_t> {
+        let mut queue = null_mut();
+        // SAFETY: a place for one pointer, and no error asked for.
+        assert_eq!(unsafe { tminus_queue_new(&mut queue, null_mut()) }, 0);
+        // SAFETY: the call succeeded.
+        unsafe { Box::from_raw(queue) }
     }
-    for i in 0..count {
-        // SAFETY: the host passes `count` completions, whose pointers are NULL or owned by it.
-        unsafe {
-            let completion = &mut *completions.add(i);
-            tminus_error_free(std::mem::replace(&mut completion.error, std::ptr::null_mut()));
-            tminus_receipt_free(std::mem::replace(&mut completion.receipt, std::ptr::null_mut()));
-            tminus_batch_free(std::mem::replace(&mut completion.batch, std::ptr::null_mut()));
+
+    fn wait(queue: &tminus_queue_t) -> Result<tminus_completion_t> {
+        let mut place = [std::mem::MaybeUninit::uninit()];
+        assert_eq!(queue.shared.wait(&mut place, 10_000)?, 1);
+        // SAFETY: one completion was written.
+        Ok(unsafe { place[0].assume_init_read() })
+    }
+
+    /// Status and outcome; frees the completion.
+    fn ended(mut completion: tminus_completion_t) -> (u64, i32, Option<i32>) {
+        // SAFETY: the error is NULL or live.
+        let outcome = unsafe { completion.error.as_ref() }.map(|error| error.outcome);
+        // SAFETY: one completion, as the queue wrote it.
+        unsafe { tminus_completions_free(&mut completion, 1) };
+        (completion.user_data, completion.status, outcome)
+    }
+
+    #[test]
+    fn a_panic_becomes_a_completion_and_the_queue_lives_on() {
+        let queue = queue();
+        queue.submit(Kind::Send, 1, Box::pin(async { panic!("on purpose") })).unwrap();
+        let internal = ErrorKind::Internal as i32;
+        assert_eq!(ended(wait(&queue).unwrap()), (1, internal, Some(Outcome::MaybeSent as i32)));
+        queue.submit(Kind::Receive, 2, Box::pin(async { Ok(Payload::Received(Vec::new())) })).unwrap();
+        assert_eq!(ended(wait(&queue).unwrap()), (2, 0, None));
+    }
+
+    #[test]
+    fn many_that_end_together_all_arrive() {
+        let queue = queue();
+        let go = tokio::sync::watch::Sender::new(false);
+        for user_data in 0..100 {
+            let mut go = go.subscribe();
+            let work = async move {
+                let _ = go.wait_for(|go| *go).await;
+                Ok(Payload::Received(Vec::new()))
+            };
+            queue.submit(Kind::Receive, user_data, Box::pin(work)).unwrap();
         }
+        go.send_replace(true);
+        let mut seen = [false; 100];
+        let mut left = 100;
+        while left > 0 {
+            let mut place = [const { std::mem::MaybeUninit::uninit() }; 100];
+            let count = queue.shared.wait(&mut place, 10_000).unwrap();
+            for completion in &place[..count] {
+                // SAFETY: the first `count` were written.
+                let (user_data, status, _) = ended(unsafe { completion.assume_init_read() });
+                assert!(status == 0 && !std::mem::replace(&mut seen[user_data as usize], true));
+            }
+            left -= count;
+        }
+    }
+
+    #[test]
+    fn an_operation_that_never_began_was_not_sent() {
+        let queue = queue();
+        queue.shutdown();
+        let refused = queue.submit(Kind::Send, 1, Box::pin(std::future::pending()));
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Closed);
+        assert_eq!(wait(&queue).unwrap_err().kind(), ErrorKind::Closed);
+
+        let queue = self::queue();
+        // Accepted by a queue that shuts down before the driver has seen it.
+        lock(&queue.shared.state).outstanding += 1;
+        queue.shutdown();
+        let work: BoxFuture<'static, _> = Box::pin(std::future::pending());
+        let late = Operation { id: 9, user_data: 9, kind: Kind::Send, work };
+        assert!(queue.commands.send(Command::Start(late)).is_ok());
+        let cancelled = ErrorKind::Cancelled as i32;
+        assert_eq!(ended(wait(&queue).unwrap()), (9, cancelled, Some(Outcome::NotSent as i32)));
+        assert_eq!(wait(&queue).unwrap_err().kind(), ErrorKind::Closed);
     }
 }

@@ -84,3 +84,52 @@ pub(crate) fn duration(ms: i64, what: &str, operation: &'static str) -> Result<D
 pub(crate) fn count<T: TryFrom<i64>>(value: i64, what: &str, operation: &'static str) -> Result<T> {
     T::try_from(value).map_err(|_| invalid(operation, format!("{what} is {value}, which is out of range")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A struct that has grown by one field since it was first published.
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct Grown {
+        struct_size: u32,
+        old: u32,
+        new: u64,
+    }
+
+    // SAFETY: repr(C), size first, integers only.
+    unsafe impl Sized32 for Grown {
+        const NAME: &'static str = "grown";
+        const FIRST_SIZE: usize = 8;
+
+        fn defaults() -> Result<Self> {
+            Ok(Self { struct_size: size_of::<Self>() as u32, old: 1, new: 2 })
+        }
+    }
+
+    #[test]
+    fn an_older_host_gets_defaults_for_what_it_does_not_know() {
+        let given = [8u32, 7, 99, 99];
+        // SAFETY: the first field says that 8 bytes are readable.
+        let read: Grown = unsafe { read(given.as_ptr().cast(), "test") }.unwrap();
+        assert_eq!((read.old, read.new), (7, 2));
+    }
+
+    #[test]
+    fn an_older_host_is_not_written_beyond_its_struct() {
+        let mut place = [5u32; 4];
+        // SAFETY: more than 8 bytes are writable.
+        unsafe { init::<Grown>(place.as_mut_ptr().cast(), 8, "test") }.unwrap();
+        assert_eq!(place, [8, 1, 5, 5]);
+    }
+
+    #[test]
+    fn sizes_that_never_were_are_refused() {
+        for size in [0u32, 7, 17] {
+            let given = [size, 7, 99, 99, 99];
+            // SAFETY: more bytes are readable than the first field says.
+            assert!(unsafe { read::<Grown>(given.as_ptr().cast(), "test") }.is_err());
+        }
+    }
+}

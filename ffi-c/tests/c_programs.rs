@@ -1,5 +1,6 @@
 //! The C programs of `tests/c`, compiled with warnings as errors and run against the freshly built libraries: the static
 //! one, the shared one, and the static one under AddressSanitizer with leak detection.
+#![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -97,4 +98,4 @@ macro_rules! programs {
     };
 }
 
-programs! { cancel faults lifecycle null_safety scheduled send_and_consume }
+programs! { cancel faults lifecycle log null_safety scheduled send_and_consume }

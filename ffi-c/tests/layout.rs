@@ -1,4 +1,5 @@
 //! The C compiler lays the structs of the header out as rustc lays out those they are generated from.
+#![allow(clippy::unwrap_used)]
 
 use std::fmt::Write;
 use std::mem::offset_of;

@@ -1,5 +1,6 @@
 //! The libraries export the functions of the header: the shared one nothing else, the static one under no other
 //! `tminus_` name.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::path::Path;

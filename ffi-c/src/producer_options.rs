@@ -1,0 +1,109 @@
+//! Settings of a producer.
+
+use tminus_core::message::{BeyondPolicy, DelayLimits, PastPolicy};
+use tminus_core::{ProducerOptions, Result};
+
+use crate::boundary::call;
+use crate::client::{self, tminus_client_options_t};
+use crate::data::tminus_str_t;
+use crate::error::{tminus_error_t, tminus_status_t};
+use crate::settings::{Sized32, count, duration, init, ms, read};
+
+/// How a producer sends. `tminus_producer_options_init` fills in the defaults.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tminus_producer_options_t {
+    pub struct_size: u32,
+    /// Further attempts, each on another broker if there is one. Default 2.
+    pub retries: i32,
+    /// Default "DEFAULT_PRODUCER".
+    pub group: tminus_str_t,
+    /// Deadline of a send when the call gives none; all attempts share it. Default 3000.
+    pub send_timeout_ms: i64,
+    /// Largest body. Default 4 MiB.
+    pub max_body_bytes: i64,
+    /// Bodies of at least this size are compressed; -1: never. Default 4096.
+    pub compress_above_bytes: i64,
+    /// Farthest delivery time from now. Default 365 days.
+    pub delay_max_ahead_ms: i64,
+    /// zlib level 1..=9. Default 5.
+    pub compress_level: i32,
+    /// 1: a delivery time already past is refused. Default 0: delivered at once.
+    pub delay_refuse_past: i32,
+    /// 1: a delivery time beyond the limit is sent all the same. Default 0: refused.
+    pub delay_allow_beyond: i32,
+    /// Queue count of a topic that the first send creates. Default 4.
+    pub default_topic_queues: i32,
+}
+
+// SAFETY: repr(C), size first, integers and pointers only.
+unsafe impl Sized32 for tminus_producer_options_t {
+    const NAME: &'static str = "tminus_producer_options_t";
+    const FIRST_SIZE: usize = size_of::<Self>();
+
+    fn defaults() -> Result<Self> {
+        let core = ProducerOptions::new("localhost:9876")?;
+        Ok(Self {
+            struct_size: size_of::<Self>() as u32,
+            retries: i32::try_from(core.retries).unwrap_or(i32::MAX),
+            group: tminus_str_t::NONE,
+            send_timeout_ms: ms(core.send_timeout),
+            max_body_bytes: core.max_body_bytes as i64,
+            compress_above_bytes: core.compress_above_bytes.map_or(-1, |bytes| bytes as i64),
+            delay_max_ahead_ms: ms(core.delay_limits.max_ahead),
+            compress_level: core.compress_level as i32,
+            delay_refuse_past: i32::from(core.delay_limits.past == PastPolicy::Refuse),
+            delay_allow_beyond: i32::from(core.delay_limits.beyond == BeyondPolicy::LetServerDecide),
+            default_topic_queues: core.default_topic_queues,
+        })
+    }
+}
+
+/// Copies the settings of the host.
+///
+/// # Safety
+/// Both are NULL or readable options, and so is all they point to.
+pub(crate) unsafe fn copy(
+    client: *const tminus_client_options_t,
+    given: *const tminus_producer_options_t,
+) -> Result<ProducerOptions> {
+    // SAFETY: the caller's promise.
+    let (client, given, group) = unsafe {
+        let given = read(given, "start")?;
+        (client::copy(client, "start")?, given, given.group.read_option("group", "start")?)
+    };
+    let mut options = ProducerOptions::with_client(client);
+    if let Some(group) = group {
+        options.group = group.to_owned();
+    }
+    options.retries = count(given.retries.into(), "retries", "start")?;
+    options.send_timeout = duration(given.send_timeout_ms, "send_timeout_ms", "start")?;
+    options.max_body_bytes = count(given.max_body_bytes, "max_body_bytes", "start")?;
+    options.compress_above_bytes = usize::try_from(given.compress_above_bytes).ok();
+    options.compress_level = count(given.compress_level.into(), "compress_level", "start")?;
+    options.default_topic_queues = given.default_topic_queues;
+    options.delay_limits = DelayLimits {
+        max_ahead: duration(given.delay_max_ahead_ms, "delay_max_ahead_ms", "start")?,
+        past: if given.delay_refuse_past != 0 { PastPolicy::Refuse } else { PastPolicy::DeliverNow },
+        beyond: if given.delay_allow_beyond != 0 {
+            BeyondPolicy::LetServerDecide
+        } else {
+            BeyondPolicy::Refuse
+        },
+    };
+    Ok(options)
+}
+
+/// Fills producer options of `size` bytes with the defaults.
+///
+/// # Safety
+/// `options` is NULL or points to `size` writable bytes; `error` is NULL or a place for one pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tminus_producer_options_init(
+    options: *mut tminus_producer_options_t,
+    size: usize,
+    error: *mut *mut tminus_error_t,
+) -> tminus_status_t {
+    // SAFETY: the host passes NULL or `size` writable bytes.
+    call(error, "options", || unsafe { init(options, size, "options") })
+}
