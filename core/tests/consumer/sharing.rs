@@ -53,3 +53,30 @@ async fn broadcasting_reaches_every_consumer() {
     second.shutdown().await;
     producer.shutdown().await;
 }
+#[tokio::test]
+async fn one_message_of_a_queue_at_a_time_and_in_order() {
+    let broker = broker().await;
+    broker.create_topic("T", 2).unwrap();
+    let producer = producer(&broker).await;
+    for at in 0..20 {
+        producer.send_by_key(Message::new("T", at.to_string()), &(at % 2).to_string(), None).await.unwrap();
+    }
+    let mut options = options(&broker, "g");
+    options.orderly = true;
+    let (consumer, deliveries) = PushConsumer::start_stream(options).await.unwrap();
+    let mut seen: Vec<(i32, usize, i32)> = Vec::new();
+    while seen.len() < 21 {
+        let delivery = next(&deliveries).await;
+        let message = &delivery.message;
+        seen.push((message.queue_id, body(message), message.reconsume_times));
+        let again = body(message) == 4 && message.reconsume_times == 0;
+        delivery.settle(if again { ConsumeResult::RetryLater } else { ConsumeResult::Success });
+    }
+    for queue in [0, 1] {
+        let bodies: Vec<_> = seen.iter().filter(|(q, ..)| *q == queue).map(|(_, body, _)| *body).collect();
+        assert!(bodies.is_sorted(), "{bodies:?}");
+    }
+    assert_eq!(seen.iter().filter(|(_, body, _)| *body == 4).map(|s| s.2).collect::<Vec<_>>(), [0, 1]);
+    consumer.shutdown().await;
+    producer.shutdown().await;
+}
