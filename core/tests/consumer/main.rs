@@ -2,7 +2,6 @@
 #![cfg(feature = "broker")]
 #![allow(clippy::unwrap_used)]
 
-mod lateness;
 mod offsets;
 mod retry;
 mod sharing;

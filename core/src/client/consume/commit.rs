@@ -53,15 +53,18 @@ impl Consumer {
         if !self.is_clustering() {
             return;
         }
-        join_all(queues.iter().filter_map(|queue| Some((queue, queue.uncommitted()?))).map(
-            async |(queue, offset)| match self.requests.store_offset(queue.queue(), offset).await {
-                Ok(()) => queue.committed(offset),
-                Err(error) => {
-                    let name = queue.queue();
-                    tracing::warn!(%error, topic = name.topic, queue = name.id, offset, "an offset was not stored");
-                }
-            },
-        ))
-        .await;
+        join_all(queues.iter().map(|queue| self.commit_one(queue))).await;
+    }
+
+    async fn commit_one(&self, queue: &ProcessQueue) {
+        let _storing = queue.storing.lock().await;
+        let Some(offset) = queue.uncommitted() else { return };
+        match self.requests.store_offset(queue.queue(), offset).await {
+            Ok(()) => queue.committed(offset),
+            Err(error) => {
+                let name = queue.queue();
+                tracing::warn!(%error, topic = name.topic, queue = name.id, offset, "an offset was not stored");
+            }
+        }
     }
 }

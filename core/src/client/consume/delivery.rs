@@ -119,8 +119,16 @@ impl Drop for Settlement {
 impl Ticket {
     fn settle(self, result: ConsumeResult) {
         match self {
-            // Nobody waits any more if the queue was dropped meanwhile.
-            Ticket::Direct { result: waiting, .. } => drop(waiting.send(result)),
+            Ticket::Direct { queue, offset, result: waiting } => {
+                // At once: the one who waits may be gone at the end of the consumer.
+                if let Some(queue) = queue {
+                    match result {
+                        ConsumeResult::Success => drop(queue.settle(offset)),
+                        _ => queue.returned(offset),
+                    }
+                }
+                let _ = waiting.send(result);
+            }
             Ticket::Queue { queue, offset, unsuccessful } => {
                 let delay_level = match result {
                     ConsumeResult::Success => {

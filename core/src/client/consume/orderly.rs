@@ -32,20 +32,19 @@ pub(super) async fn hand_over(consumer: &Arc<Consumer>, queue: &Arc<ProcessQueue
         // Without a result the message was not handed out any more.
         let Ok(result) = settled.await else { return };
         let give_up = match result {
-            ConsumeResult::Success => break,
+            ConsumeResult::Success => return,
             ConsumeResult::DeadLetter => true,
             ConsumeResult::RetryLater | ConsumeResult::RetryAfterLevel(_) => {
                 shown.reconsume_times >= consumer.options.max_reconsume_times
             }
         };
         if give_up && dead_letter(consumer, queue, &message).await {
-            break;
+            queue.settle(offset);
+            return;
         }
         shown.reconsume_times += 1;
-        queue.returned(offset);
         sleep(SUSPENSION).await;
     }
-    queue.settle(offset);
 }
 
 /// `false` if the message could not be moved to the dead letters and has to be delivered again.

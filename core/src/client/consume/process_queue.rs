@@ -27,6 +27,8 @@ pub(super) struct ProcessQueue {
     sealed: AtomicBool,
     dropped: AtomicBool,
     state: Mutex<State>,
+    /// Held while an offset is being stored: brokers handle requests side by side, and the last one would win.
+    pub(super) storing: tokio::sync::Mutex<()>,
     /// Rung with every settlement; the puller waits on it while the queue is full.
     settled: Notify,
 }
@@ -70,6 +72,7 @@ impl ProcessQueue {
             sealed: AtomicBool::new(false),
             dropped: AtomicBool::new(false),
             state: Mutex::new(state),
+            storing: tokio::sync::Mutex::default(),
             settled: Notify::new(),
         }
     }

@@ -76,8 +76,6 @@ impl Puller {
             // The next sharing out drops the queue.
             return Ok(PAUSE_CAP);
         };
-        let commit_offset = if self.consumer.is_clustering() { self.queue.commit_offset() } else { 0 };
-        let committing = if commit_offset > 0 { pull_flag::COMMIT_OFFSET } else { 0 };
         let by_tag = subscription.is_by_tag();
         let header = PullHeader {
             consumer_group: self.consumer.requests.group.clone(),
@@ -85,8 +83,9 @@ impl Puller {
             queue_id: name.id,
             queue_offset: self.queue.next_offset(),
             max_msg_nums: self.consumer.options.pull_batch,
-            sys_flag: pull_flag::SUSPEND | committing,
-            commit_offset,
+            // No offset to store travels along: the broker may store it after a later one of its own request.
+            sys_flag: pull_flag::SUSPEND,
+            commit_offset: 0,
             suspend_timeout_millis: self.consumer.options.long_poll.as_millis() as i64,
             subscription: None,
             sub_version: subscription.sub_version,
