@@ -98,6 +98,7 @@ impl Puller {
         let answer = answer.inspect_err(|_| self.copy = 0)?;
         match answer.code {
             response::SUCCESS => {
+                self.not_held = 0;
                 let reply = self.reply(&answer)?;
                 let wants = |message: &MessageView| !by_tag || subscription.wants_tag(message.tag());
                 self.deliver(answer, reply, wants).await?;
