@@ -192,5 +192,18 @@ class Producer(Settings):
 class TransactionMQProducer(Producer):
     """Not part of this version."""
 
-    def __init__(self, group_id: Text, checker_callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        group_id: Text,
+        checker_callback: Callable[..., Any],
+        user_args: Any = None,
+        timeout: int | None = None,
+        compress_level: int | None = None,
+        max_message_size: int | None = None,
+    ) -> None:
+        raise NotImplementedError("transactional messages are not part of this version of tminus")
+
+    def send_message_in_transaction(
+        self, message: Message, local_execute: Callable[..., Any], user_args: Any = None
+    ) -> SendResult:
         raise NotImplementedError("transactional messages are not part of this version of tminus")

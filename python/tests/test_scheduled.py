@@ -1,0 +1,114 @@
+"""The promise: never early, never lost, on time."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import threading
+import time
+from datetime import datetime, timedelta, timezone
+
+import pytest
+import tminus
+from conftest import Consume, Inbox
+from tminus.aio import AsyncProducer
+from tminus.testing import Broker
+
+MS = timedelta(milliseconds=1)
+
+
+def test_a_year_takes_less_than_a_second(virtual_broker: Broker, topic: str, consume: Consume):
+    start = time.monotonic()
+    inbox = Inbox()
+    year = timedelta(days=365)
+    with tminus.Producer(virtual_broker.endpoint, clock=virtual_broker.clock) as producer:
+        consume(virtual_broker, topic, inbox)
+        receipt = producer.send(tminus.Message(topic, b"renew", deliver_after=year))
+        due = virtual_broker.clock.now() + year
+        (pending,) = virtual_broker.pending()
+        assert (pending.topic, pending.message_id) == (topic, receipt.message_id)
+        assert abs(pending.deliver_at - due) < MS
+
+        assert virtual_broker.advance(year - 2 * MS) == 0
+        assert virtual_broker.advance(2 * MS) == 1
+        message = inbox.next()
+    elapsed = time.monotonic() - start
+    assert message.deliver_at == pending.deliver_at
+    assert virtual_broker.pending() == []
+    print(f"one year took {elapsed * 1000:.0f} ms")
+    assert elapsed < 1
+
+
+def test_what_is_due_first_comes_first(virtual_broker: Broker, topic: str, consume: Consume):
+    inbox = Inbox()
+    now = virtual_broker.clock.now()
+    virtual_broker.create_topic(topic, queues=1)
+    with tminus.Producer(virtual_broker.endpoint) as producer:
+        for minutes in (30, 10, 20):
+            producer.send(tminus.Message(topic, b"%d" % minutes, deliver_at=now + timedelta(minutes=minutes)))
+        producer.send(tminus.Message(topic, b"level", delay_level=16))
+        producer.send(tminus.Message(topic, b"past", deliver_at=now - timedelta(days=1)))
+    consume(virtual_broker, topic, inbox, concurrency=1)
+    assert virtual_broker.advance(timedelta(hours=1)) == 4
+    assert [message.body for message in inbox.take(5)] == [b"past", b"10", b"20", b"30", b"level"]
+
+
+def test_a_time_zone_is_a_time_zone(virtual_broker: Broker, topic: str):
+    east, west = timezone(timedelta(hours=8)), timezone(-timedelta(hours=5))
+    at = virtual_broker.clock.now().astimezone(east) + timedelta(hours=1)
+    with tminus.Producer(virtual_broker.endpoint) as producer:
+        producer.send(tminus.Message(topic, b"x", deliver_at=at))
+        producer.send(tminus.Message(topic, b"x", deliver_at=at.astimezone(west)))
+    first, second = virtual_broker.pending()
+    assert first.deliver_at == second.deliver_at
+    assert abs(first.deliver_at - at) < MS
+
+
+def test_policies(broker: Broker, topic: str):
+    now = datetime.now(timezone.utc)
+    with tminus.Producer(broker.endpoint, past="refuse", max_ahead=timedelta(days=1)) as producer:
+        with pytest.raises(tminus.errors.InvalidDeliveryTimeError, match="in the past"):
+            producer.send(tminus.Message(topic, b"x", deliver_at=now - timedelta(seconds=1)))
+        with pytest.raises(tminus.errors.InvalidDeliveryTimeError, match="ahead"):
+            producer.send(tminus.Message(topic, b"x", deliver_at=now + timedelta(days=2)))
+    with tminus.Producer(broker.endpoint, server_kind="apache4") as producer:
+        with pytest.raises(tminus.errors.UnsupportedError, match="delay level"):
+            producer.send(tminus.Message(topic, b"x", deliver_at=now + timedelta(hours=1)))
+
+
+def test_two_thousand_over_ten_seconds(broker: Broker, topic: str, consume: Consume):
+    count, spread, ahead = 2000, timedelta(seconds=10), timedelta(seconds=3)
+    due: dict[str, datetime] = {}
+    came: dict[str, datetime] = {}
+    complete = threading.Event()
+
+    def listener(message: tminus.MessageView) -> None:
+        came.setdefault(message.message_id, datetime.now(timezone.utc))
+        if len(came) == count:
+            complete.set()
+
+    consume(broker, topic, listener)
+    start = datetime.now(timezone.utc) + ahead
+
+    async def schedule() -> None:
+        async def send(i: int) -> None:
+            at = start + spread * i / count
+            due[(await producer.send(tminus.Message(topic, b"x", deliver_at=at))).message_id] = at
+
+        async with AsyncProducer(broker.endpoint) as producer:
+            await asyncio.gather(*map(send, range(count)))
+
+    asyncio.run(schedule())
+    assert datetime.now(timezone.utc) < start, "the sends took longer than the head start; the run says nothing"
+    complete.wait((ahead + spread).total_seconds() + 10)
+
+    # A delivery time has whole milliseconds on the wire.
+    lateness = sorted((came[id] - at.replace(microsecond=at.microsecond // 1000 * 1000)) / MS for id, at in due.items())
+    early, p99 = sum(late < 0 for late in lateness), lateness[count * 99 // 100]
+    print(
+        f"{len(lateness)} of {count} arrived, {early} early, lateness p50 {statistics.median(lateness):.1f} ms, "
+        f"p99 {p99:.1f} ms, max {lateness[-1]:.1f} ms"
+    )
+    assert came.keys() == due.keys()
+    assert early == 0
+    assert p99 < 20

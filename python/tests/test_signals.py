@@ -1,0 +1,65 @@
+"""Ctrl-C ends a call that waits."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import SEND_MESSAGE_V2
+from tminus.testing import Broker
+
+PROGRAM = """
+import signal, sys, time
+import tminus
+endpoint, call = sys.argv[1:]
+producer = tminus.Producer(endpoint, send_timeout=__import__("datetime").timedelta(minutes=5)).start()
+producer.send(tminus.Message("signals", b"connected"))
+consumer = tminus.PushConsumer(endpoint, "signals", "empty").start()
+calls = {
+    "send": lambda: producer.send(tminus.Message("signals", b"swallowed")),
+    "receive": lambda: consumer.receive(),
+}
+sent = 0.0
+def interrupted(number, frame):
+    global sent
+    sent = time.monotonic()
+    raise KeyboardInterrupt
+print("waiting", flush=True)
+sys.stdin.readline()
+print("in", flush=True)
+try:
+    calls[call]()
+except KeyboardInterrupt:
+    print("interrupted", time.clock_gettime(time.CLOCK_MONOTONIC), flush=True)
+"""
+
+
+@pytest.mark.parametrize("call", ["send", "receive"])
+def test_ctrl_c(broker: Broker, tmp_path: Path, call: str):
+    import time
+
+    command = [sys.executable, "-c", PROGRAM, broker.endpoint, call]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        assert program.stdout.readline() == "waiting\n"
+        before = broker.request_count(SEND_MESSAGE_V2)
+        broker.inject(SEND_MESSAGE_V2, "swallow")
+        program.stdin.write("\n")
+        program.stdin.flush()
+        assert program.stdout.readline() == "in\n"
+        while call == "send" and broker.request_count(SEND_MESSAGE_V2) == before:
+            pass
+        start = time.clock_gettime(time.CLOCK_MONOTONIC)
+        program.send_signal(signal.SIGINT)
+        word, end = program.stdout.readline().split()
+        assert word == "interrupted"
+        waited = (float(end) - start) * 1000
+        print(f"{call}: KeyboardInterrupt {waited:.0f} ms after the signal")
+        assert waited < 100
+        assert program.wait(10) == 0
