@@ -22,8 +22,8 @@ def test_a_year_takes_less_than_a_second(virtual_broker: Broker, topic: str, con
     inbox = Inbox()
     year = timedelta(days=365)
     with tminus.Producer(virtual_broker.endpoint, clock=virtual_broker.clock) as producer:
-        consume(virtual_broker, topic, inbox)
         receipt = producer.send(tminus.Message(topic, b"renew", deliver_after=year))
+        consume(virtual_broker, topic, inbox)
         due = virtual_broker.clock.now() + year
         (pending,) = virtual_broker.pending()
         assert (pending.topic, pending.message_id) == (topic, receipt.message_id)

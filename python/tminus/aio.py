@@ -33,15 +33,18 @@ class _Bridge:
 
     _loop: asyncio.AbstractEventLoop | None = None
     _completions: Completions
+    _is_watched = False
 
     def _via(self) -> Completions:
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._completions = Completions(loop)
-            loop.add_reader(self._completions.fileno(), self._completions.drain)
             self._loop = loop
         elif self._loop is not loop:
             raise RuntimeError("this object belongs to another event loop; make one for each loop")
+        if not self._is_watched:
+            loop.add_reader(self._completions.fileno(), self._completions.drain)
+            self._is_watched = True
         return self._completions
 
     async def _finish(self, call: Call[T]) -> T:
@@ -52,9 +55,10 @@ class _Bridge:
             self._completions.abort(ticket)
             raise
 
-    def _detach(self) -> None:
-        if self._loop is not None:
+    def _unwatch(self) -> None:
+        if self._loop is not None and self._is_watched:
             self._loop.remove_reader(self._completions.fileno())
+            self._is_watched = False
 
 
 class AsyncProducer(_Bridge, _native.Producer):
@@ -103,7 +107,7 @@ class AsyncProducer(_Bridge, _native.Producer):
     async def close(self) -> None:
         """Signs off and closes the connections, within 3 s. Idempotent."""
         await self._finish(self._close(self._via()))
-        self._detach()
+        self._unwatch()
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -167,7 +171,7 @@ class AsyncPushConsumer(_Bridge, _native.PushConsumer):
         """Waits for running listeners, stores the offsets and signs off, within 5 s. Idempotent."""
         await self._finish(self._close(self._via()))
         await asyncio.gather(*(worker for worker in self._workers if worker is not asyncio.current_task()))
-        self._detach()
+        self._unwatch()
 
     async def _work(self, listener: AsyncListener) -> None:
         while deliveries := await self._finish(self._receive(1, None, self._via())):
