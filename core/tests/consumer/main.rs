@@ -2,7 +2,11 @@
 #![cfg(feature = "broker")]
 #![allow(clippy::unwrap_used)]
 
+mod admin;
 mod offsets;
+#[allow(dead_code)] // shared with the tests of the broker
+#[path = "../broker/peer.rs"]
+mod peer;
 mod retry;
 mod sharing;
 
