@@ -122,11 +122,6 @@ impl Instance {
         Err(Error::new(ErrorKind::Closed, operation, "the client was shut down; start a new one"))
     }
 
-    /// Changes to `true` when the shutdown begins.
-    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
-        self.closing.subscribe()
-    }
-
     /// The route of `topic` (as the server knows it). With `default_queues` a topic that does not exist may be created
     /// by the first send.
     ///

@@ -17,10 +17,12 @@ pub(crate) trait GroupMember: Send + Sync {
     fn handle(&self, request: ServerRequest);
 }
 
+type Consumers = BTreeMap<String, Arc<dyn GroupMember>>;
+
 #[derive(Default)]
 struct Groups {
     producers: BTreeSet<String>,
-    consumers: BTreeMap<String, Arc<dyn GroupMember>>,
+    consumers: Consumers,
 }
 
 /// The groups of one client.
@@ -53,7 +55,7 @@ impl Members {
         let data = HeartbeatData {
             client_id: client_id.to_owned(),
             producer_data_set: producers.into_iter().map(|group_name| ProducerData { group_name }).collect(),
-            consumer_data_set: consumers.iter().map(|(_, member)| member.heartbeat_data()).collect(),
+            consumer_data_set: consumers.values().map(|member| member.heartbeat_data()).collect(),
             ..HeartbeatData::default()
         };
         Some(Frame::request(request::HEART_BEAT).with_body(data.encode()))
@@ -94,10 +96,9 @@ impl Members {
     }
 
     /// Copies, so that no lock is held while members are called.
-    fn copies(&self) -> (Vec<String>, Vec<(String, Arc<dyn GroupMember>)>) {
+    fn copies(&self) -> (BTreeSet<String>, Consumers) {
         let groups = self.lock();
-        let consumers = groups.consumers.iter().map(|(group, member)| (group.clone(), Arc::clone(member)));
-        (groups.producers.iter().cloned().collect(), consumers.collect())
+        (groups.producers.clone(), groups.consumers.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, Groups> {

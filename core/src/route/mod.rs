@@ -7,4 +7,4 @@ mod topic;
 
 pub(crate) use cache::{DEFAULT_TOPIC, Routes};
 pub(crate) use health::Health;
-pub(crate) use topic::{Broker, Route, WriteQueue};
+pub(crate) use topic::{Route, WriteQueue};

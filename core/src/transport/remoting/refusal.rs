@@ -53,7 +53,7 @@ fn is_about_time(remark: &str) -> bool {
 fn delivery_time(operation: &'static str, code: i32, remark: &str, topic: &str) -> Error {
     let limit = remark.to_ascii_lowercase().find("max delay").and_then(|at| {
         let tail = remark[at + "max delay".len()..].trim_start_matches([' ', ':', '=']);
-        let end = tail.char_indices().find(|(at, c)| !c.is_ascii_digit() && !(*at == 0 && *c == '-'));
+        let end = tail.char_indices().find(|(at, c)| !c.is_ascii_digit() && (*at > 0 || *c != '-'));
         tail[..end.map_or(tail.len(), |(at, _)| at)].parse::<i64>().ok()
     });
     let advice = match limit {
