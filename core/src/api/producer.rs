@@ -134,8 +134,8 @@ impl Producer {
     /// As [`Producer::send`], as far as they are known before the server answers.
     pub async fn send_one_way(&self, message: Message) -> Result<()> {
         let deadline = self.0.deadline(None);
-        let parcel = self.0.pack(message).await?;
-        self.0.send_one_way(&parcel, deadline).await
+        let mut parcel = self.0.pack(message).await?;
+        self.0.send_one_way(&mut parcel, deadline).await
     }
 
     /// The queues that messages for `topic` can go to.
@@ -178,11 +178,11 @@ impl Producer {
 
     async fn send_parcel(
         &self,
-        parcel: Parcel,
+        mut parcel: Parcel,
         target: Target<'_>,
         deadline: Instant,
     ) -> Result<SendReceipt> {
-        let sent = self.0.send(&parcel, target, deadline).await?;
+        let sent = self.0.send(&mut parcel, target, deadline).await?;
         Ok(self.receipt(parcel, sent))
     }
 

@@ -1,5 +1,6 @@
 //! What a producer or consumer stands on: connections, routes, heartbeat, and an orderly end.
 
+use std::borrow::BorrowMut;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -7,9 +8,9 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep_until, timeout};
 
+use super::deadline_after;
 use super::members::{GroupMember, Members};
 use super::namespace::Namespace;
-use super::deadline_after;
 use crate::clock;
 use crate::codec::remoting::Frame;
 use crate::codec::remoting::body::{HeartbeatData, JsonBody};
@@ -157,7 +158,7 @@ impl Instance {
         &self,
         operation: &'static str,
         address: &Arc<str>,
-        request: Frame,
+        request: impl BorrowMut<Frame>,
         deadline: Instant,
     ) -> Result<Frame> {
         let connection = self.broker(operation, address, deadline).await?;
@@ -176,7 +177,7 @@ impl Instance {
         &self,
         operation: &'static str,
         address: &Arc<str>,
-        request: Frame,
+        request: impl BorrowMut<Frame>,
         deadline: Instant,
     ) -> Result<()> {
         self.broker(operation, address, deadline).await?.one_way(operation, request).await

@@ -17,44 +17,21 @@ const COMPRESS_APART_BYTES: usize = 64 * 1024;
 
 /// What every attempt sends.
 pub(crate) struct Parcel {
-    code: i32,
     /// As the server knows it.
     pub(crate) topic: String,
     /// Unique ids, comma-joined for a batch.
     pub(crate) ids: String,
     /// Whether it has a delivery time (a level does not count).
     pub(super) timed: bool,
-    properties: String,
-    body: Bytes,
-    sys_flag: i32,
-    flag: i32,
-    born_timestamp: i64,
-    reconsume_times: i32,
-    max_reconsume_times: Option<i32>,
+    /// The request, but for queue and broker.
+    frame: Frame,
 }
 
 impl Parcel {
     /// The request that sends it to `queue`.
-    pub(super) fn request(&self, group: &str, default_queues: i32, queue: &WriteQueue) -> Frame {
-        let header = SendHeader {
-            producer_group: group.to_owned(),
-            topic: self.topic.clone(),
-            default_topic: DEFAULT_TOPIC.to_owned(),
-            default_topic_queue_nums: default_queues,
-            queue_id: queue.id,
-            sys_flag: self.sys_flag,
-            born_timestamp: self.born_timestamp,
-            flag: self.flag,
-            properties: self.properties.clone(),
-            reconsume_times: self.reconsume_times,
-            unit_mode: false,
-            max_reconsume_times: self.max_reconsume_times,
-            batch: self.code == request::SEND_BATCH_MESSAGE,
-            broker_name: Some(queue.broker.as_ref().to_owned()),
-        };
-        let mut frame = Frame::request(self.code).with_body(self.body.clone());
-        frame.ext = header.into_ext();
-        frame
+    pub(super) fn request_to(&mut self, queue: &WriteQueue) -> &mut Frame {
+        SendHeader::set_queue(&mut self.frame.ext, queue.id, &queue.broker);
+        &mut self.frame
     }
 }
 
@@ -81,19 +58,16 @@ impl Sender {
             max_reconsume_times = number(properties.remove(properties::MAX_RECONSUME_TIMES));
         }
         let (body, sys_flag) = self.compress(message.body()).await;
-        Ok(Parcel {
-            code: request::SEND_MESSAGE_V2,
-            topic,
-            ids,
-            timed: matches!(schedule, Some(Schedule::AtMs(at)) if at > now),
-            properties: encode(&properties)?,
-            body,
+        let header = SendHeader {
             sys_flag,
             flag: message.user_flag(),
-            born_timestamp: now,
+            properties: encode(&properties)?,
             reconsume_times,
             max_reconsume_times,
-        })
+            ..self.header(&topic, now)
+        };
+        let frame = header.into_request(request::SEND_MESSAGE_V2).with_body(body);
+        Ok(Parcel { topic, ids, timed: matches!(schedule, Some(Schedule::AtMs(at)) if at > now), frame })
     }
 
     /// Checks and prepares messages as one batch.
@@ -136,19 +110,21 @@ impl Sender {
             return Err(invalid(text));
         }
         let outer = Properties::from_iter([(properties::WAIT, "true")]);
-        Ok(Parcel {
-            code: request::SEND_BATCH_MESSAGE,
-            topic,
-            ids: ids.join(","),
-            timed: false,
-            properties: outer.encode(),
-            body,
-            sys_flag: 0,
-            flag: 0,
+        let header = SendHeader { properties: outer.encode(), batch: true, ..self.header(&topic, now) };
+        let frame = header.into_request(request::SEND_BATCH_MESSAGE).with_body(body);
+        Ok(Parcel { topic, ids: ids.join(","), timed: false, frame })
+    }
+
+    /// What the headers of all sends have in common.
+    fn header(&self, topic: &str, now: i64) -> SendHeader {
+        SendHeader {
+            producer_group: self.group.clone(),
+            topic: topic.to_owned(),
+            default_topic: DEFAULT_TOPIC.into(),
+            default_topic_queue_nums: self.options.default_topic_queues,
             born_timestamp: now,
-            reconsume_times: 0,
-            max_reconsume_times: None,
-        })
+            ..SendHeader::default()
+        }
     }
 
     /// Gives the message its unique id, unless it has one, and its namespace.

@@ -83,7 +83,12 @@ impl Sender {
     ///
     /// # Errors
     /// The last attempt's. Its outcome is `MaybeSent` if any of the attempts may have been stored.
-    pub(crate) async fn send(&self, parcel: &Parcel, target: Target<'_>, deadline: Instant) -> Result<Sent> {
+    pub(crate) async fn send(
+        &self,
+        parcel: &mut Parcel,
+        target: Target<'_>,
+        deadline: Instant,
+    ) -> Result<Sent> {
         self.instance.check_open("send")?;
         let mut route = self.route("send", &parcel.topic, deadline).await?;
         let mut may_be_stored = false;
@@ -129,11 +134,11 @@ impl Sender {
     ///
     /// # Errors
     /// Those of the route and of dialling; the message was not sent.
-    pub(crate) async fn send_one_way(&self, parcel: &Parcel, deadline: Instant) -> Result<()> {
+    pub(crate) async fn send_one_way(&self, parcel: &mut Parcel, deadline: Instant) -> Result<()> {
         self.instance.check_open("send")?;
         let route = self.route("send", &parcel.topic, deadline).await?;
         let queue = self.choose(&route, Target::Any, None, &parcel.topic)?;
-        let request = parcel.request(&self.group, self.options.default_topic_queues, &queue);
+        let request = parcel.request_to(&queue);
         let sent = self.instance.one_way("send", &queue.address, request, deadline).await;
         sent.inspect_err(|_| self.instance.health().failed(&queue.broker))
     }
@@ -171,12 +176,12 @@ impl Sender {
 
     async fn attempt(
         &self,
-        parcel: &Parcel,
+        parcel: &mut Parcel,
         queue: &WriteQueue,
         begun: Instant,
         deadline: Instant,
     ) -> Result<Sent> {
-        let request = parcel.request(&self.group, self.options.default_topic_queues, queue);
+        let request = parcel.request_to(queue);
         let health = self.instance.health();
         let answer = match self.instance.call("send", &queue.address, request, deadline).await {
             Ok(answer) => answer,

@@ -217,7 +217,7 @@ impl Requests {
         let header = SendHeader {
             producer_group: self.group.clone(),
             topic: retry_topic.clone(),
-            default_topic: DEFAULT_TOPIC.to_owned(),
+            default_topic: DEFAULT_TOPIC.into(),
             default_topic_queue_nums: 1,
             queue_id: queue.id,
             born_timestamp: message.born_timestamp,

@@ -165,59 +165,93 @@ impl Formatter for BareKeys {
     }
 }
 
-/// A scalar of any JSON type as text; null, arrays and objects are `None`.
+/// A scalar of any JSON type, for fields whose type senders do not agree on; null, arrays and objects are `Null`.
 #[derive(Debug, Default)]
-pub(super) struct Text(pub(super) Option<String>);
+pub(super) enum Scalar<'a> {
+    /// Nothing of use.
+    #[default]
+    Null,
+    /// An integer.
+    Integer(i64),
+    /// A text, borrowed where it has no escapes; other numbers and truths too.
+    Text(Cow<'a, str>),
+}
 
-impl<'de> Deserialize<'de> for Text {
+impl Scalar<'_> {
+    /// The text of a text.
+    pub(super) fn text(&self) -> Option<&str> {
+        if let Scalar::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// The value as text; `None` for null.
+    pub(super) fn into_string(self) -> Option<String> {
+        match self {
+            Scalar::Null => None,
+            Scalar::Integer(number) => Some(number.to_string()),
+            Scalar::Text(text) => Some(text.into_owned()),
+        }
+    }
+
+    /// The value as an integer, quoted or not; null is 0. `None` if it is none.
+    pub(super) fn integer(&self) -> Option<i64> {
+        match self {
+            Scalar::Null => Some(0),
+            Scalar::Integer(number) => Some(*number),
+            Scalar::Text(text) => text.parse().ok(),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        struct Scalar;
-        impl<'de> Visitor<'de> for Scalar {
-            type Value = Text;
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Scalar<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a text or a number")
             }
 
-            fn visit_str<E>(self, text: &str) -> Result<Text, E> {
-                Ok(Text(Some(text.to_owned())))
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Scalar<'de>, E> {
+                Ok(Scalar::Text(Cow::Borrowed(text)))
             }
 
-            fn visit_string<E>(self, text: String) -> Result<Text, E> {
-                Ok(Text(Some(text)))
+            fn visit_str<E>(self, text: &str) -> Result<Scalar<'de>, E> {
+                Ok(Scalar::Text(Cow::Owned(text.to_owned())))
             }
 
-            fn visit_i64<E>(self, number: i64) -> Result<Text, E> {
-                Ok(Text(Some(number.to_string())))
+            fn visit_i64<E>(self, number: i64) -> Result<Scalar<'de>, E> {
+                Ok(Scalar::Integer(number))
             }
 
-            fn visit_u64<E>(self, number: u64) -> Result<Text, E> {
-                Ok(Text(Some(number.to_string())))
+            fn visit_u64<E>(self, number: u64) -> Result<Scalar<'de>, E> {
+                Ok(i64::try_from(number)
+                    .map_or_else(|_| Scalar::Text(number.to_string().into()), Scalar::Integer))
             }
 
-            fn visit_f64<E>(self, number: f64) -> Result<Text, E> {
-                Ok(Text(Some(number.to_string())))
+            fn visit_f64<E>(self, number: f64) -> Result<Scalar<'de>, E> {
+                Ok(Scalar::Text(number.to_string().into()))
             }
 
-            fn visit_bool<E>(self, truth: bool) -> Result<Text, E> {
-                Ok(Text(Some(truth.to_string())))
+            fn visit_bool<E>(self, truth: bool) -> Result<Scalar<'de>, E> {
+                Ok(Scalar::Text(if truth { "true" } else { "false" }.into()))
             }
 
-            fn visit_unit<E>(self) -> Result<Text, E> {
-                Ok(Text(None))
+            fn visit_unit<E>(self) -> Result<Scalar<'de>, E> {
+                Ok(Scalar::Null)
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Text, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Scalar<'de>, A::Error> {
                 while items.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Text(None))
+                Ok(Scalar::Null)
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar<'de>, A::Error> {
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Text(None))
+                Ok(Scalar::Null)
             }
         }
-        input.deserialize_any(Scalar)
+        input.deserialize_any(Any)
     }
 }
 
@@ -232,10 +266,8 @@ where
 
 /// For `deserialize_with`: integers that some senders quote; null is 0.
 pub(super) fn integer<'de, D: Deserializer<'de>>(input: D) -> Result<i64, D::Error> {
-    match Text::deserialize(input)?.0 {
-        None => Ok(0),
-        Some(text) => text.parse().map_err(|_| de::Error::custom(format_args!("{text:?} is not an integer"))),
-    }
+    let scalar = Scalar::deserialize(input)?;
+    scalar.integer().ok_or_else(|| de::Error::custom(format_args!("{scalar:?} is not an integer")))
 }
 
 #[cfg(test)]

@@ -84,7 +84,10 @@ pub const VERSION: i32 = 513;
 
 /// Ext fields in sending order; a handful, so a plain list is the fastest map.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ExtFields(Vec<(Cow<'static, str>, String)>);
+pub struct ExtFields(Vec<(Text, Text)>);
+
+/// Most names and many values are known beforehand and cost no allocation.
+type Text = Cow<'static, str>;
 
 /// A request or a response.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -107,10 +110,54 @@ pub struct Frame {
     pub body: Bytes,
 }
 
+/// Names that come with every message: readers do not allocate them.
+const KNOWN_NAMES: [&str; 28] = [
+    "msgId",
+    "queueId",
+    "queueOffset",
+    "transactionId",
+    "recallHandle",
+    "MSG_REGION",
+    "TRACE_ON",
+    "nextBeginOffset",
+    "minOffset",
+    "maxOffset",
+    "suggestWhichBrokerId",
+    "topic",
+    "consumerGroup",
+    "offset",
+    "a",
+    "b",
+    "c",
+    "d",
+    "e",
+    "f",
+    "g",
+    "h",
+    "i",
+    "j",
+    "k",
+    "l",
+    "m",
+    "n",
+];
+
 impl ExtFields {
+    /// An empty map with room for `fields`.
+    pub(crate) fn with_capacity(fields: usize) -> Self {
+        Self(Vec::with_capacity(fields))
+    }
+
+    /// Adds a field as it was read.
+    pub(super) fn push_read(&mut self, name: &str, value: String) {
+        let known = KNOWN_NAMES.iter().find(|known| **known == name);
+        let name = known.map_or_else(|| Text::Owned(name.to_owned()), |known| Text::Borrowed(known));
+        self.0.push((name, Text::Owned(value)));
+    }
+
     /// The value of `name`.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_ref())
     }
 
     /// The value of `name`, parsed; `None` when missing or unreadable.
@@ -120,7 +167,12 @@ impl ExtFields {
 
     /// Sets `name`, replacing an earlier value.
     pub fn set(&mut self, name: impl Into<Cow<'static, str>>, value: impl ToString) {
-        let (name, value) = (name.into(), value.to_string());
+        self.replace(name.into(), value.to_string().into());
+    }
+
+    /// The same without a copy of a known value.
+    pub(crate) fn replace(&mut self, name: impl Into<Cow<'static, str>>, value: Cow<'static, str>) {
+        let name = name.into();
         match self.0.iter_mut().find(|(n, _)| *n == name) {
             Some((_, old)) => *old = value,
             None => self.0.push((name, value)),
@@ -128,13 +180,13 @@ impl ExtFields {
     }
 
     /// Adds `name` without looking for an earlier value; for readers and for writers that know their names.
-    pub(crate) fn push(&mut self, name: impl Into<Cow<'static, str>>, value: String) {
-        self.0.push((name.into(), value));
+    pub(crate) fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Cow<'static, str>>) {
+        self.0.push((name.into(), value.into()));
     }
 
     /// All pairs.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        self.0.iter().map(|(n, v)| (n.as_ref(), v.as_str()))
+        self.0.iter().map(|(n, v)| (n.as_ref(), v.as_ref()))
     }
 
     /// Whether there is no field.

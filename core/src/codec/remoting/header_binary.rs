@@ -40,17 +40,17 @@ pub(super) fn read(mut header: &[u8]) -> Result<Frame, String> {
     let opaque = bytes.try_get_i32().map_err(truncated)?;
     let flag = bytes.try_get_i32().map_err(truncated)?;
     let length = bytes.try_get_u32().map_err(truncated)? as usize;
-    let remark = text(bytes, length)?;
+    let remark = str_from(take(bytes, length)?)?;
     let length = bytes.try_get_u32().map_err(truncated)? as usize;
     let mut fields = take(bytes, length)?;
-    let mut ext = ExtFields::default();
+    let mut ext = ExtFields::with_capacity(16);
     while !fields.is_empty() {
         let length = usize::from(fields.try_get_u16().map_err(truncated)?);
-        let name = text(&mut fields, length)?;
+        let name = str_from(take(&mut fields, length)?)?;
         let length = fields.try_get_u32().map_err(truncated)? as usize;
-        ext.push(name, text(&mut fields, length)?);
+        ext.push_read(name, str_from(take(&mut fields, length)?)?.to_owned());
     }
-    let remark = (!remark.is_empty()).then_some(remark);
+    let remark = (!remark.is_empty()).then(|| remark.to_owned());
     Ok(Frame { code, language, version, opaque, flag, remark, ext, body: bytes::Bytes::new() })
 }
 
@@ -61,9 +61,8 @@ fn take<'a>(bytes: &mut &'a [u8], length: usize) -> Result<&'a [u8], String> {
     Ok(taken)
 }
 
-fn text(bytes: &mut &[u8], length: usize) -> Result<String, String> {
-    let taken = take(bytes, length)?;
-    std::str::from_utf8(taken).map(str::to_owned).map_err(|e| e.to_string())
+fn str_from(bytes: &[u8]) -> Result<&str, String> {
+    std::str::from_utf8(bytes).map_err(|e| e.to_string())
 }
 
 fn truncated(_: bytes::TryGetError) -> String {

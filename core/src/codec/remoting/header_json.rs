@@ -6,7 +6,7 @@ use bytes::{BufMut, BytesMut};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use super::fastjson::Text;
+use super::fastjson::Scalar;
 use super::{ExtFields, Frame, Language};
 
 /// Appends the header of `frame`.
@@ -49,44 +49,40 @@ fn string(text: &str, out: &mut BytesMut) {
 }
 
 #[derive(Deserialize)]
-struct Header {
-    code: Text,
-    #[serde(default)]
-    language: Text,
-    #[serde(default)]
-    version: Text,
-    #[serde(default)]
-    opaque: Text,
-    #[serde(default)]
-    flag: Text,
-    #[serde(default)]
-    remark: Text,
+struct Header<'a> {
+    #[serde(borrow)]
+    code: Scalar<'a>,
+    #[serde(borrow, default)]
+    language: Scalar<'a>,
+    #[serde(borrow, default)]
+    version: Scalar<'a>,
+    #[serde(borrow, default)]
+    opaque: Scalar<'a>,
+    #[serde(borrow, default)]
+    flag: Scalar<'a>,
+    #[serde(borrow, default)]
+    remark: Scalar<'a>,
     #[serde(default, rename = "extFields")]
     ext: Ext,
 }
 
 /// Reads a header; the text says what is wrong with it.
 pub(super) fn read(header: &[u8]) -> Result<Frame, String> {
-    let header: Header = serde_json::from_slice(header).map_err(|e| e.to_string())?;
+    let header: Header<'_> = serde_json::from_slice(header).map_err(|e| e.to_string())?;
     Ok(Frame {
-        code: header.code.number("code")?,
-        language: header.language.0.as_deref().map_or(Language::Other(7), Language::from_name),
-        version: header.version.number("version")?,
-        opaque: header.opaque.number("opaque")?,
-        flag: header.flag.number("flag")?,
-        remark: header.remark.0.filter(|remark| !remark.is_empty()),
+        code: number(&header.code, "code")?,
+        language: header.language.text().map_or(Language::Other(7), Language::from_name),
+        version: number(&header.version, "version")?,
+        opaque: number(&header.opaque, "opaque")?,
+        flag: number(&header.flag, "flag")?,
+        remark: header.remark.into_string().filter(|remark| !remark.is_empty()),
         ext: header.ext.0,
         body: bytes::Bytes::new(),
     })
 }
 
-impl Text {
-    fn number(&self, name: &str) -> Result<i32, String> {
-        match self.0.as_deref() {
-            None => Ok(0),
-            Some(text) => text.parse().map_err(|_| format!("{name} is {text:?}")),
-        }
-    }
+fn number(field: &Scalar<'_>, name: &str) -> Result<i32, String> {
+    field.integer().and_then(|value| i32::try_from(value).ok()).ok_or_else(|| format!("{name} is {field:?}"))
 }
 
 #[derive(Default)]
@@ -107,10 +103,10 @@ impl<'de> Deserialize<'de> for Ext {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ext, A::Error> {
-                let mut ext = ExtFields::default();
-                while let Some((name, value)) = map.next_entry::<String, Text>()? {
-                    if let Some(value) = value.0 {
-                        ext.push(name, value);
+                let mut ext = ExtFields::with_capacity(8);
+                while let Some((name, value)) = map.next_entry::<Scalar<'_>, Scalar<'_>>()? {
+                    if let (Some(name), Some(value)) = (name.text(), value.into_string()) {
+                        ext.push_read(name, value);
                     }
                 }
                 Ok(Ext(ext))

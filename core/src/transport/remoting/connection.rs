@@ -1,6 +1,7 @@
 //! One connection: pipelined calls, matched by opaque. No task a call; one driver a connection reads, and writes what
 //! callers could not write themselves.
 
+use std::borrow::BorrowMut;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -115,11 +116,11 @@ impl Connection {
     pub(crate) async fn call(
         &self,
         operation: &'static str,
-        request: Frame,
+        mut request: impl BorrowMut<Frame>,
         deadline: Instant,
     ) -> Result<Frame> {
-        let (opaque, number) =
-            self.submit(request, true).map_err(|f| f.error(operation, Outcome::NotSent))?;
+        let submitted = self.submit(request.borrow_mut(), true);
+        let (opaque, number) = submitted.map_err(|f| f.error(operation, Outcome::NotSent))?;
         let mut call = Call { connection: self, operation, opaque, number, done: false };
         match timeout_at(deadline.into(), &mut call).await {
             Ok(result) => result,
@@ -131,7 +132,12 @@ impl Connection {
     ///
     /// # Errors
     /// What ended the connection; the frame was then not sent.
-    pub(crate) async fn one_way(&self, operation: &'static str, mut request: Frame) -> Result<()> {
+    pub(crate) async fn one_way(
+        &self,
+        operation: &'static str,
+        mut request: impl BorrowMut<Frame>,
+    ) -> Result<()> {
+        let request = request.borrow_mut();
         request.flag |= FLAG_ONE_WAY;
         self.submit(request, false).map_err(|f| f.error(operation, Outcome::NotSent))?;
         loop {
@@ -150,13 +156,13 @@ impl Connection {
     }
 
     /// Sends `request` and ignores what the server answers.
-    pub(crate) fn cast(&self, request: Frame) -> Result<(), Fault> {
-        self.submit(request, false).map(|_| ())
+    pub(crate) fn cast(&self, mut request: Frame) -> Result<(), Fault> {
+        self.submit(&mut request, false).map(|_| ())
     }
 
-    fn submit(&self, mut request: Frame, wants_answer: bool) -> Result<(i32, u64), Fault> {
+    fn submit(&self, request: &mut Frame, wants_answer: bool) -> Result<(i32, u64), Fault> {
         if let Some(credentials) = self.0.credentials.as_ref().filter(|_| !request.is_response()) {
-            signature::sign(&mut request, credentials);
+            signature::sign(request, credentials);
         }
         let mut guard = self.0.lock();
         let state = &mut *guard;
@@ -168,7 +174,7 @@ impl Connection {
         if !request.is_response() {
             request.opaque = state.calls.next_opaque();
         }
-        let number = state.outbox.push(&request, Serialization::Binary).map_err(|e| {
+        let number = state.outbox.push(request, Serialization::Binary).map_err(|e| {
             Fault::new(ErrorKind::InvalidArgument, format!("the request cannot be framed: {e}"))
         })?;
         if wants_answer {

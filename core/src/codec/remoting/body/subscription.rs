@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::super::fastjson::{Text, integer, null_as_default};
+use super::super::fastjson::{Scalar, integer, null_as_default};
 
 /// Subscription of a consumer group, part of the heartbeat.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,10 +80,13 @@ pub fn tag_hash(tag: &str) -> i32 {
 }
 
 fn codes<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<i32>, D::Error> {
-    let codes = Option::<Vec<Text>>::deserialize(input)?.unwrap_or_default();
+    let codes = Option::<Vec<Scalar<'_>>>::deserialize(input)?.unwrap_or_default();
+    let code = |code: Scalar<'_>| code.integer().and_then(|code| i32::try_from(code).ok());
     codes
         .into_iter()
-        .filter_map(|code| code.0)
-        .map(|code| code.parse().map_err(serde::de::Error::custom))
+        .filter(|code| !matches!(code, Scalar::Null))
+        .map(|scalar| {
+            code(scalar).ok_or_else(|| serde::de::Error::custom("a tag's hash is no 32-bit integer"))
+        })
         .collect()
 }

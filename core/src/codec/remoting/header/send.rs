@@ -1,5 +1,7 @@
 //! The header of a send (10, 310, 320).
 
+use std::borrow::Cow;
+
 use super::super::codes::request;
 use super::super::{ExtFields, Frame};
 use super::{HeaderError, number, text};
@@ -12,7 +14,7 @@ pub struct SendHeader {
     /// Topic.
     pub topic: String,
     /// Topic whose settings a created topic inherits: `TBW102`.
-    pub default_topic: String,
+    pub default_topic: Cow<'static, str>,
     /// Queue count of a created topic.
     pub default_topic_queue_nums: i32,
     /// Queue; −1: the broker picks.
@@ -82,7 +84,7 @@ impl SendHeader {
         Ok(Self {
             producer_group: text(ext, group)?,
             topic: text(ext, topic)?,
-            default_topic: text(ext, default)?,
+            default_topic: text(ext, default)?.into(),
             default_topic_queue_nums: number(ext, queues)?,
             queue_id: number(ext, queue)?,
             sys_flag: number(ext, sys)?,
@@ -97,28 +99,52 @@ impl SendHeader {
         })
     }
 
+    /// The request `code` (310 or 320) with this header.
+    pub fn into_request(self, code: i32) -> Frame {
+        let mut request = Frame::request(code);
+        request.ext = self.into_ext();
+        request
+    }
+
+    /// Changes the queue in a header that was written with letters.
+    pub fn set_queue(ext: &mut ExtFields, queue_id: i32, broker_name: &str) {
+        ext.replace(LETTERS[4], digits(queue_id));
+        ext.replace(LETTERS[13], broker_name.to_owned().into());
+    }
+
     /// Writes the header with letters, for 310 and 320.
     pub fn into_ext(self) -> ExtFields {
-        let mut ext = ExtFields::default();
-        let mut push = |at: usize, value: String| ext.push(LETTERS[at], value);
-        push(0, self.producer_group);
-        push(1, self.topic);
+        let mut ext = ExtFields::with_capacity(LETTERS.len() + 3);
+        let mut push = |at: usize, value: Cow<'static, str>| ext.push(LETTERS[at], value);
+        push(0, self.producer_group.into());
+        push(1, self.topic.into());
         push(2, self.default_topic);
-        push(3, self.default_topic_queue_nums.to_string());
-        push(4, self.queue_id.to_string());
-        push(5, self.sys_flag.to_string());
-        push(6, self.born_timestamp.to_string());
-        push(7, self.flag.to_string());
-        push(8, self.properties);
-        push(9, self.reconsume_times.to_string());
-        push(10, self.unit_mode.to_string());
+        push(3, digits(self.default_topic_queue_nums));
+        push(4, digits(self.queue_id));
+        push(5, digits(self.sys_flag));
+        push(6, self.born_timestamp.to_string().into());
+        push(7, digits(self.flag));
+        push(8, self.properties.into());
+        push(9, digits(self.reconsume_times));
+        push(10, truth(self.unit_mode));
         if let Some(max) = self.max_reconsume_times {
-            push(11, max.to_string());
+            push(11, digits(max));
         }
-        push(12, self.batch.to_string());
+        push(12, truth(self.batch));
         if let Some(broker) = self.broker_name {
-            push(13, broker);
+            push(13, broker.into());
         }
         ext
     }
+}
+
+/// A number as text; one digit costs no allocation.
+fn digits(number: i32) -> Cow<'static, str> {
+    const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    let known = usize::try_from(number).ok().and_then(|number| DIGITS.get(number));
+    known.map_or_else(|| number.to_string().into(), |digit| Cow::Borrowed(*digit))
+}
+
+fn truth(value: bool) -> Cow<'static, str> {
+    Cow::Borrowed(if value { "true" } else { "false" })
 }
