@@ -1,5 +1,6 @@
 //! Message ids: the client's unique id and the server's offset id.
 
+use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -29,7 +30,11 @@ impl UniqueIdGenerator {
         let bump = |last: u64| Some((last + 1).max(floor));
         let last = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, bump).unwrap_or(floor);
         let id = (last + 1).max(floor) & 0xFFFF_FFFF_FFFF;
-        format!("{}{id:012X}", self.prefix)
+        let mut text = String::with_capacity(self.prefix.len() + 12);
+        text.push_str(&self.prefix);
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{id:012X}");
+        text
     }
 }
 
