@@ -108,7 +108,9 @@ mod tests {
     #[test]
     fn each_persona_acts_on_its_own_properties() {
         let at = (NOW + 5000).to_string();
-        let acts = |persona: Persona, wanted| persona.deliver_at(wanted, NOW).unwrap().is_some();
+        let acts = |persona: Persona, wanted: &DeliveryProperties<'_>| {
+            persona.deliver_at(wanted, NOW).unwrap().is_some()
+        };
         for (persona, on_timer, on_start) in [
             (Persona::Loopback, true, true),
             (Persona::Apache5, true, false),

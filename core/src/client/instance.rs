@@ -46,6 +46,10 @@ impl Instance {
     /// `InvalidArgument`; `NameServerUnreachable`, `WrongProtocol`, `Tls`, `Protocol` if no name server can be talked
     /// to; `PermissionDenied` if a broker refuses the credentials.
     pub(crate) async fn start(options: ClientOptions) -> Result<Arc<Self>> {
+        if tokio::runtime::Handle::try_current().is_err() {
+            let text = "there is no tokio runtime here; start it inside one, with its I/O and time drivers enabled";
+            return Err(Error::new(ErrorKind::InvalidArgument, "start", text));
+        }
         let members = Arc::new(Members::default());
         let handler = Arc::clone(&members);
         let pool = Pool::new(&options, Arc::new(move |request| handler.dispatch(request)))?;
@@ -180,7 +184,7 @@ impl Instance {
         request: impl BorrowMut<Frame>,
         deadline: Instant,
     ) -> Result<()> {
-        self.broker(operation, address, deadline).await?.one_way(operation, request).await
+        self.broker(operation, address, deadline).await?.one_way(operation, request, deadline).await
     }
 
     async fn broker(

@@ -93,14 +93,15 @@ impl Sender {
         let mut route = self.route("send", &parcel.topic, deadline).await?;
         let mut may_be_stored = false;
         let mut avoid: Option<Arc<str>> = None;
-        let attempts = self.options.retries.saturating_add(1);
-        for left in (0..attempts).rev() {
+        let mut retries = self.options.retries;
+        loop {
             let queue = self.choose(&route, target, avoid.as_deref(), &parcel.topic)?;
             let others =
                 matches!(target, Target::Any) && route.has_other(self.instance.health(), &queue.broker);
             let begun = clock::instant();
             // A broker that hangs must not take the time that another one could use.
-            let share = deadline.saturating_duration_since(begun) / if others { left + 1 } else { 1 };
+            let share = deadline.saturating_duration_since(begun)
+                / if others { retries.saturating_add(1) } else { 1 };
             let error = match self.attempt(parcel, &queue, begun, begun + share).await {
                 Ok(sent) => return Ok(sent),
                 Err(error) => error,
@@ -111,23 +112,34 @@ impl Sender {
                 Target::Key(_) | Target::Queue(_) => !may_be_stored && can_retry(&error, false),
             };
             let time_left = deadline.saturating_duration_since(clock::instant());
-            if left == 0 || !again || time_left.is_zero() || error.kind() == ErrorKind::Closed {
+            if retries == 0 || !again || time_left.is_zero() || error.kind() == ErrorKind::Closed {
                 return Err(with_doubt(error, may_be_stored));
             }
             tracing::debug!(%error, topic = parcel.topic, "a send failed and is tried again");
-            if error.kind() == ErrorKind::TopicNotFound {
-                let queues = Some(self.options.default_topic_queues);
-                let fresh = self.instance.refresh_route("send", &parcel.topic, queues, deadline).await;
-                route = fresh.map_err(|error| with_doubt(error, may_be_stored))?;
+            match error.kind() {
+                ErrorKind::TopicNotFound => {
+                    let fresh = self.refresh(&parcel.topic, deadline).await;
+                    route = fresh.map_err(|error| with_doubt(error, may_be_stored))?;
+                }
+                // It may have moved; if nobody can say, the known address is as good as any.
+                ErrorKind::BrokerUnreachable if !others => {
+                    let soon = clock::instant() + time_left / 4;
+                    route = self.refresh(&parcel.topic, soon).await.unwrap_or(route);
+                }
+                _ => {}
             }
             if !others {
-                let longest = PAUSE_BASE.saturating_mul(1 << (attempts - 1 - left).min(6));
+                let longest = PAUSE_BASE.saturating_mul(1 << (self.options.retries - retries).min(6));
                 sleep(longest.mul_f64(fastrand::f64()).min(time_left / 2)).await;
             }
             avoid = Some(queue.broker);
+            retries -= 1;
         }
-        // Not reached: the last attempt returns.
-        Err(Error::new(ErrorKind::Internal, "send", "no attempt was made"))
+    }
+
+    async fn refresh(&self, topic: &str, deadline: Instant) -> Result<Arc<Route>> {
+        let queues = Some(self.options.default_topic_queues);
+        self.instance.refresh_route("send", topic, queues, deadline).await
     }
 
     /// Hands `parcel` to a connection once, and does not wait for the broker.

@@ -252,3 +252,86 @@ impl Inner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use super::*;
+
+    fn pool(connect_timeout: Duration) -> Pool {
+        let mut options = ClientOptions::new("127.0.0.1:1").unwrap();
+        options.connect_timeout = connect_timeout;
+        Pool::new(&options, Arc::new(|_| ())).unwrap()
+    }
+
+    fn within(time: Duration) -> Instant {
+        clock::instant() + time
+    }
+
+    #[tokio::test]
+    async fn a_failed_dial_is_not_repeated_at_once_and_works_when_the_server_is_there() {
+        let pool = pool(Duration::from_secs(3));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap();
+        drop(listener);
+        let address: Arc<str> = port.to_string().into();
+        for _ in 0..4 {
+            let error = pool.get("test", &address, within(Duration::from_secs(10))).await.err().unwrap();
+            assert_eq!((error.kind(), error.outcome()), (ErrorKind::BrokerUnreachable, Outcome::NotSent));
+        }
+        // The pause has grown; who cannot wait that long is told why at once.
+        {
+            let mut state = pool.0.lock();
+            let peer = state.peers.get_mut(&address).unwrap();
+            assert_eq!(peer.failures, 4);
+            peer.last.as_mut().unwrap().1 = within(Duration::from_secs(2));
+        }
+        let begun = clock::instant();
+        let error = pool.get("test", &address, within(Duration::from_millis(500))).await.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::BrokerUnreachable);
+        assert!(begun.elapsed() < Duration::from_millis(250));
+        // Who can wait gets the connection.
+        let _listener = TcpListener::bind(port).await.unwrap();
+        let (one, two) = tokio::join!(
+            pool.get("test", &address, within(Duration::from_secs(10))),
+            pool.get("test", &address, within(Duration::from_secs(10))),
+        );
+        assert!(one.unwrap() == two.unwrap(), "dialled once for both");
+        pool.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_dead_address_does_not_hold_up_another_and_is_given_up_in_time() {
+        // A full backlog: further connects are never answered.
+        let dead = TcpSocket::new_v4().unwrap();
+        dead.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let dead = dead.listen(1).unwrap();
+        let dead_address: Arc<str> = dead.local_addr().unwrap().to_string().into();
+        let mut fillers = Vec::new();
+        while let Ok(Ok(filler)) =
+            timeout(Duration::from_millis(100), TcpStream::connect(&*dead_address)).await
+        {
+            fillers.push(filler);
+        }
+        let alive = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let alive_address: Arc<str> = alive.local_addr().unwrap().to_string().into();
+
+        let pool = pool(Duration::from_millis(300));
+        let begun = clock::instant();
+        let (unanswered, answered) =
+            tokio::join!(pool.get("test", &dead_address, within(Duration::from_secs(10))), async {
+                let connection = pool.get("test", &alive_address, within(Duration::from_secs(10))).await;
+                (connection, begun.elapsed())
+            });
+        let error = unanswered.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::BrokerUnreachable);
+        assert!(error.text().contains("300ms"), "{error}");
+        assert!(answered.0.is_ok() && answered.1 < Duration::from_millis(250));
+        let error = pool.get("test", &dead_address, within(Duration::from_millis(100))).await.err().unwrap();
+        assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::BrokerUnreachable));
+        pool.close().await;
+        let error = pool.get("test", &alive_address, within(Duration::from_secs(10))).await.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Closed);
+    }
+}

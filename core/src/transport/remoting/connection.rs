@@ -119,48 +119,64 @@ impl Connection {
         mut request: impl BorrowMut<Frame>,
         deadline: Instant,
     ) -> Result<Frame> {
-        let submitted = self.submit(request.borrow_mut(), true);
+        let now = clock::instant();
+        if now >= deadline {
+            return Err(self.too_late(operation, Outcome::NotSent));
+        }
+        let submitted = self.submit(request.borrow_mut(), Some(now));
         let (opaque, number) = submitted.map_err(|f| f.error(operation, Outcome::NotSent))?;
         let mut call = Call { connection: self, operation, opaque, number, done: false };
         match timeout_at(deadline.into(), &mut call).await {
             Ok(result) => result,
-            Err(_) => Err(call.timed_out()),
+            Err(_) => {
+                let outcome = call.give_up();
+                Err(self.too_late(operation, outcome))
+            }
         }
     }
 
-    /// Queues `request` without waiting for an answer; waits only while too much is queued.
+    fn too_late(&self, operation: &'static str, outcome: Outcome) -> Error {
+        let text = format!("no answer from {} before the deadline", self.0.address);
+        Error::new(ErrorKind::Timeout, operation, text).with_outcome(outcome)
+    }
+
+    /// Queues `request` without waiting for an answer; waits only while too much is queued, until `deadline`.
     ///
     /// # Errors
-    /// What ended the connection; the frame was then not sent.
+    /// What ended the connection, or `Timeout`.
     pub(crate) async fn one_way(
         &self,
         operation: &'static str,
         mut request: impl BorrowMut<Frame>,
+        deadline: Instant,
     ) -> Result<()> {
         let request = request.borrow_mut();
         request.flag |= FLAG_ONE_WAY;
-        self.submit(request, false).map_err(|f| f.error(operation, Outcome::NotSent))?;
+        self.submit(request, None).map_err(|f| f.error(operation, Outcome::NotSent))?;
         loop {
             let drained = self.0.drained.notified();
             {
                 let state = self.0.lock();
-                if state.outbox.bytes() <= HIGH_WATER_BYTES {
-                    return Ok(());
-                }
                 if let Some(fault) = &state.closed {
                     return Err(fault.error(operation, Outcome::MaybeSent));
                 }
+                if state.outbox.bytes() <= HIGH_WATER_BYTES {
+                    return Ok(());
+                }
             }
-            drained.await;
+            let waited = timeout_at(deadline.into(), drained).await;
+            waited.map_err(|_| self.too_late(operation, Outcome::MaybeSent))?;
         }
     }
 
     /// Sends `request` and ignores what the server answers.
     pub(crate) fn cast(&self, mut request: Frame) -> Result<(), Fault> {
-        self.submit(&mut request, false).map(|_| ())
+        self.submit(&mut request, None).map(|_| ())
     }
 
-    fn submit(&self, request: &mut Frame, wants_answer: bool) -> Result<(i32, u64), Fault> {
+    /// Queues `request`, or writes it at once; with the time in `awaited` a call waits for its answer. Returns its
+    /// opaque and the number of its frame.
+    fn submit(&self, request: &mut Frame, awaited: Option<Instant>) -> Result<(i32, u64), Fault> {
         if let Some(credentials) = self.0.credentials.as_ref().filter(|_| !request.is_response()) {
             signature::sign(request, credentials);
         }
@@ -177,9 +193,9 @@ impl Connection {
         let number = state.outbox.push(request, Serialization::Binary).map_err(|e| {
             Fault::new(ErrorKind::InvalidArgument, format!("the request cannot be framed: {e}"))
         })?;
-        if wants_answer {
+        if let Some(now) = awaited {
             state.calls.insert(request.opaque, number);
-            state.unheard_since.get_or_insert_with(clock::instant);
+            state.unheard_since.get_or_insert(now);
         }
         let written = lone
             && state.writer.as_ref().is_some_and(|writer| {
@@ -288,7 +304,8 @@ impl Call<'_> {
         if state.outbox.has_started(number) { Outcome::MaybeSent } else { Outcome::NotSent }
     }
 
-    fn timed_out(&mut self) -> Error {
+    /// Forgets the call at its deadline, and the connection with it if that has been silent all the time.
+    fn give_up(&mut self) -> Outcome {
         self.done = true;
         let shared = &self.connection.0;
         let mut state = shared.lock();
@@ -302,9 +319,7 @@ impl Call<'_> {
                 format!("{} has been silent for {} s after a request", shared.address, SILENCE.as_secs());
             shared.close(Fault::new(ErrorKind::ConnectionClosed, text));
         }
-        let outcome = if left { Outcome::MaybeSent } else { Outcome::NotSent };
-        let text = format!("no answer from {} before the deadline", shared.address);
-        Error::new(ErrorKind::Timeout, self.operation, text).with_outcome(outcome)
+        if left { Outcome::MaybeSent } else { Outcome::NotSent }
     }
 }
 

@@ -166,7 +166,7 @@ async fn a_one_way_sender_waits_while_too_much_is_queued() {
     let (connection, _requests, mut peer) = connected().await;
     let sender = tokio::spawn(async move {
         for _ in 0..16 {
-            connection.one_way("test", request(9, 1 << 20)).await.unwrap();
+            connection.one_way("test", request(9, 1 << 20), clock::instant() + LONG).await.unwrap();
         }
         connection
     });
@@ -175,4 +175,25 @@ async fn a_one_way_sender_waits_while_too_much_is_queued() {
     }
     let connection = sender.await.unwrap();
     assert!(!connection.is_closed());
+}
+
+#[tokio::test]
+async fn a_request_without_time_left_is_not_written() {
+    let (connection, _requests, mut peer) = connected().await;
+    let error = connection.call("test", request(1, 0), clock::instant()).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Timeout, Outcome::NotSent));
+    connection.cast(request(2, 0)).unwrap();
+    assert_eq!(peer.read().await.code, 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_stays_silent_is_given_up() {
+    let (connection, _requests, mut peer) = connected().await;
+    let impatient = connection.call("test", request(1, 0), clock::instant() + Duration::from_millis(10));
+    assert_eq!(impatient.await.unwrap_err().kind(), ErrorKind::Timeout);
+    assert!(!connection.is_closed(), "too short to tell");
+    let patient = connection.call("test", request(2, 0), clock::instant() + Duration::from_millis(3_000));
+    assert_eq!(patient.await.unwrap_err().kind(), ErrorKind::Timeout);
+    assert!(connection.is_closed());
+    assert_eq!((peer.read().await.code, peer.read().await.code), (1, 2));
 }
