@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::super::{Answer, Refusal, Request};
 use crate::broker::node::{CLUSTER, Node};
-use crate::broker::topics::TopicConfig;
+use crate::broker::topics::{RETRY_PREFIX, TopicConfig};
 use crate::codec::remoting::body::{BrokerData, ClusterInfo, JsonBody, KeyStyle, QueueData, TopicRoute};
 use crate::codec::remoting::codes::response;
 
@@ -14,7 +14,11 @@ const STANDARD_JSON_FROM: i32 = 401;
 /// GET_ROUTEINFO_BY_TOPIC.
 pub(super) fn topic_route(request: &Request<'_>) -> Answer {
     let topic = request.text("topic")?;
-    let state = request.node.state();
+    let mut state = request.node.state();
+    if topic.starts_with(RETRY_PREFIX) {
+        // Consumers ask before their first heartbeat makes it, and then not again for 30 s.
+        state.store.topics.ensure(topic, TopicConfig::new(1));
+    }
     let own = state.store.topics.get(topic).map(|topic| (this_broker(request.node), topic.config));
     let others = state
         .registry
