@@ -9,7 +9,7 @@ use super::state::State;
 use super::store::ReadStatus;
 use crate::codec::remoting::Frame;
 use crate::codec::remoting::codes::response;
-use crate::codec::remoting::frame::{FLAG_RESPONSE, VERSION};
+use crate::codec::remoting::frame::FLAG_RESPONSE;
 use crate::codec::remoting::header::PullReplyHeader;
 
 /// A pull that was understood: what it wants and where the answer goes.
@@ -27,7 +27,7 @@ pub(crate) struct Pull {
 impl Pull {
     /// The answer as things are, and whether waiting could make it better.
     fn read(&self, state: &State) -> (Frame, bool) {
-        let base = Frame { version: VERSION, opaque: self.opaque, flag: FLAG_RESPONSE, ..Frame::default() };
+        let base = Frame { opaque: self.opaque, flag: FLAG_RESPONSE, ..Frame::default() };
         let matches = |tag_hash| self.filter.matches(tag_hash);
         let Some(read) = state.store.read(&self.topic, self.queue, self.offset, self.count, matches) else {
             let remark = format!("topic {} has no queue {} any more", self.topic, self.queue);
@@ -55,7 +55,7 @@ impl Pull {
     }
 
     fn answer(self, state: &State) {
-        self.from.push(&self.read(state).0);
+        self.from.push(self.read(state).0);
     }
 }
 

@@ -43,7 +43,7 @@ impl ConsumerGroup {
     fn notify(&self, group: &str) {
         let notice = Frame { flag: FLAG_ONE_WAY, ..Frame::request(request::NOTIFY_CONSUMER_IDS_CHANGED) }
             .with("consumerGroup", group);
-        self.members.values().for_each(|member| member.outbox.push(&notice));
+        self.members.values().for_each(|member| member.outbox.push(notice.clone()));
     }
 }
 

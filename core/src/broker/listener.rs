@@ -64,7 +64,7 @@ pub(super) async fn run(node: Arc<Node>, listener: TcpListener, door: Door, mut 
             _ = stop.changed() => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    let outbox = Arc::new(Outbox::new(node.next_session(), peer));
+                    let outbox = Arc::new(Outbox::new(node.next_session(), peer, node.version));
                     sessions.spawn(admit(node.clone(), stream, outbox, door.clone()));
                 }
                 Err(error) => {

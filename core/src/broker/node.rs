@@ -26,6 +26,8 @@ pub(crate) struct Node {
     pub(crate) clock: Clock,
     pub(crate) auto_create_topics: bool,
     pub(crate) queues: i32,
+    /// The version it says it is, by which clients tell what it can do.
+    pub(crate) version: i32,
     pub(crate) credentials: Vec<Credentials>,
     /// For messages that came without an id.
     pub(crate) unique_ids: UniqueIdGenerator,
@@ -51,6 +53,7 @@ impl Node {
             clock: options.clock.clone(),
             auto_create_topics: options.auto_create_topics,
             queues: options.queues,
+            version: options.persona.version(),
             credentials: options.credentials.clone(),
             unique_ids: UniqueIdGenerator::new(options.clock.now_ms(), fastrand::u64(..)),
             state: Mutex::new(state),

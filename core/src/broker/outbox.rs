@@ -21,13 +21,15 @@ pub(crate) struct Outbox {
     pub(crate) session: u64,
     /// The client's address.
     pub(crate) peer: SocketAddr,
+    /// What the broker says its version is.
+    version: i32,
     queued: Mutex<Queued>,
     changed: Notify,
 }
 
 impl Outbox {
-    pub(crate) fn new(session: u64, peer: SocketAddr) -> Self {
-        Self { session, peer, queued: Mutex::default(), changed: Notify::new() }
+    pub(crate) fn new(session: u64, peer: SocketAddr, version: i32) -> Self {
+        Self { session, peer, version, queued: Mutex::default(), changed: Notify::new() }
     }
 
     fn queued(&self) -> MutexGuard<'_, Queued> {
@@ -35,7 +37,8 @@ impl Outbox {
     }
 
     /// Queues `frame`; nothing happens on a closing connection.
-    pub(crate) fn push(&self, frame: &Frame) {
+    pub(crate) fn push(&self, mut frame: Frame) {
+        frame.version = self.version;
         let mut queued = self.queued();
         if queued.closing {
             return;

@@ -1,6 +1,7 @@
 //! Which properties of a message delay it, and which delays are refused: where servers differ.
 
 use super::Persona;
+use crate::codec::remoting::frame::VERSION;
 use crate::message::{DELAY_LEVELS, properties};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
@@ -24,7 +25,18 @@ pub(crate) fn level_ms(level: i64) -> Option<i64> {
     DELAY_LEVELS.get(index).map(|seconds| *seconds as i64 * 1000)
 }
 
+/// V4_9_8, which keeps levels only.
+const VERSION_4: i32 = 409;
+
 impl Persona {
+    /// The version that answers carry.
+    pub(crate) fn version(self) -> i32 {
+        match self {
+            Persona::Apache4 => VERSION_4,
+            Persona::Loopback | Persona::Apache5 | Persona::Huawei => VERSION,
+        }
+    }
+
     /// When the message is to become visible, Unix ms; `None`: at once. The error is the remark of a
     /// `MESSAGE_ILLEGAL` answer.
     pub(crate) fn deliver_at(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::outbox::Outbox;
 use crate::codec::remoting::Frame;
 use crate::codec::remoting::codes::response;
-use crate::codec::remoting::frame::{FLAG_RESPONSE, VERSION};
+use crate::codec::remoting::frame::FLAG_RESPONSE;
 
 #[derive(Debug)]
 struct Asker {
@@ -26,13 +26,13 @@ impl Relays {
     pub(crate) fn pass(&mut self, request: &Frame, from: &Arc<Outbox>, to: &Outbox) {
         self.opaque = self.opaque.wrapping_add(1);
         self.asked.insert((to.session, self.opaque), Asker { outbox: from.clone(), opaque: request.opaque });
-        to.push(&Frame { opaque: self.opaque, ..request.clone() });
+        to.push(Frame { opaque: self.opaque, ..request.clone() });
     }
 
     /// Passes a client's answer back.
     pub(crate) fn answered(&mut self, from: &Outbox, answer: Frame) {
         match self.asked.remove(&(from.session, answer.opaque)) {
-            Some(asker) => asker.outbox.push(&Frame { opaque: asker.opaque, ..answer }),
+            Some(asker) => asker.outbox.push(Frame { opaque: asker.opaque, ..answer }),
             None => tracing::debug!(peer = %from.peer, opaque = answer.opaque, "an answer nobody waits for"),
         }
     }
@@ -41,10 +41,13 @@ impl Relays {
     pub(crate) fn session_closed(&mut self, session: u64) {
         self.asked.retain(|(asked, _), asker| {
             if *asked == session {
-                let gone =
-                    Frame { flag: FLAG_RESPONSE, version: VERSION, opaque: asker.opaque, ..Frame::default() };
-                let gone = Frame { code: response::CONSUMER_NOT_ONLINE, ..gone };
-                asker.outbox.push(&gone.with_remark("the client closed its connection before it answered"));
+                let gone = Frame {
+                    code: response::CONSUMER_NOT_ONLINE,
+                    flag: FLAG_RESPONSE,
+                    opaque: asker.opaque,
+                    ..Frame::default()
+                };
+                asker.outbox.push(gone.with_remark("the client closed its connection before it answered"));
             }
             *asked != session && asker.outbox.session != session
         });

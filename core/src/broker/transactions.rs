@@ -99,7 +99,7 @@ impl Transactions {
         }
         let group = half.message.properties.get(properties::PGROUP).unwrap_or_default();
         if let Some(producer) = groups.producers.get(group).and_then(|members| members.values().next()) {
-            producer.outbox.push(&question(half, commit_log_offset, broker));
+            producer.outbox.push(question(half, commit_log_offset, broker));
         }
         Some(CHECK_INTERVAL_MS)
     }

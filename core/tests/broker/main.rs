@@ -1,5 +1,8 @@
 //! The loopback broker over real sockets, frame by frame.
+#![cfg(feature = "broker")]
 
+#[cfg(feature = "cli")]
+mod command;
 mod control;
 mod groups;
 mod hostile;

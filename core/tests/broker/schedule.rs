@@ -131,6 +131,18 @@ async fn an_apache_server_knows_no_start_deliver_time() {
 }
 
 #[tokio::test]
+async fn an_old_server_keeps_levels_only_and_says_its_version() {
+    let broker = broker(|options| options.persona = Persona::Apache4).await;
+    let mut peer = Peer::connect(broker.address()).await;
+    let later = (broker.clock().now_ms() + 60_000).to_string();
+    let sent = peer.send("T", "at once", &[(TIMER_DELIVER_MS, &later), (START_DELIVER_TIME, &later)]).await;
+    assert_eq!(sent.version, 409);
+    peer.send("T", "later", &[(DELAY, "5")]).await;
+    assert_eq!(peer.pull("T", 0, Duration::ZERO).await.len(), 1);
+    assert_eq!(broker.pending().len(), 1);
+}
+
+#[tokio::test]
 async fn a_scheduled_message_can_be_recalled_until_it_is_due() {
     let broker = broker(|options| options.clock = Clock::virtual_now()).await;
     let mut peer = Peer::connect(broker.address()).await;

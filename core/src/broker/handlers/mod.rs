@@ -94,7 +94,7 @@ pub(super) fn handle(node: &Arc<Node>, from: &Arc<Outbox>, frame: Frame) -> Cont
         Some(Frame::response(&frame, refusal.code).with_remark(refusal.remark))
     });
     if let Some(answer) = answer.filter(|_| !frame.is_one_way()) {
-        from.push(&answer);
+        from.push(answer);
     }
     ControlFlow::Continue(())
 }

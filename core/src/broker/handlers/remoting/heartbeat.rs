@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::super::{Answer, Refusal, Request};
 use crate::broker::groups::Member;
-use crate::broker::topics::{TopicConfig, retry_topic};
+use crate::broker::topics::{TopicConfig, name_fault, retry_topic};
 use crate::clock;
 use crate::codec::remoting::body::{ConsumerList, HeartbeatData, JsonBody, SubscriptionData};
 use crate::codec::remoting::codes::response;
@@ -23,7 +23,11 @@ pub(super) fn heartbeat(request: &Request<'_>) -> Answer {
         state.groups.produce(&producer.group_name, &data.client_id, member.clone());
     }
     for consumer in data.consumer_data_set {
-        state.store.topics.ensure(&retry_topic(&consumer.group_name), TopicConfig::new(1));
+        let retry_topic = retry_topic(&consumer.group_name);
+        if let Some(fault) = name_fault(&retry_topic) {
+            return Err(Refusal::new(response::INVALID_PARAMETER, fault));
+        }
+        state.store.topics.ensure(&retry_topic, TopicConfig::new(1));
         state.groups.consume(consumer, data.without_sub, &data.client_id, member.clone());
     }
     let answer = request.success().with("IS_SUPPORT_HEART_BEAT_V2", true).with("IS_SUB_CHANGE", true);

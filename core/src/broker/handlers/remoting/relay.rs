@@ -100,6 +100,6 @@ pub(super) fn reply(request: &Request<'_>) -> Answer {
         .with("bornHost", request.from.peer)
         .with("storeHost", request.node.address)
         .with("storeTimestamp", request.node.clock.now_ms());
-    asker.push(&push.with_body(request.frame.body.clone()));
+    asker.push(push.with_body(request.frame.body.clone()));
     Ok(Some(request.success().with("msgId", "").with("queueId", 0).with("queueOffset", 0)))
 }
