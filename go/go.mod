@@ -1,0 +1,3 @@
+module github.com/tminus-mq/tminus/go
+
+go 1.24

@@ -1,0 +1,173 @@
+package capi
+
+// #include "tminus.h"
+import "C"
+
+import (
+	"context"
+	"time"
+	"unsafe"
+)
+
+// BrokerOptions: zero values are the defaults of the core.
+type BrokerOptions struct {
+	Listen, Name, Join  string
+	Persona             int32
+	VirtualClock        bool
+	NoAutoCreateTopics  bool
+	Queues              int32
+	TLS, TLSOnly        bool
+	Cert, Key, ClientCA string
+	Users               [][2]string
+}
+
+// Broker is a loopback broker of the core.
+type Broker struct {
+	handle[*C.tminus_broker_t]
+}
+
+// StartBroker starts a broker, which accepts connections when this returns.
+func StartBroker(o *BrokerOptions) (*Broker, error) {
+	if err := handshake(); err != nil {
+		return nil, err
+	}
+	var a arena
+	defer a.free()
+	options := (*C.tminus_broker_options_t)(a.zeroed(1, C.sizeof_tminus_broker_options_t))
+	var e *C.tminus_error_t
+	if status := C.tminus_broker_options_init(options, C.sizeof_tminus_broker_options_t, &e); status != C.TMINUS_OK {
+		return nil, failure(status, e)
+	}
+	if o.Listen != "" {
+		options.listen = a.text(o.Listen)
+	}
+	if o.Name != "" {
+		options.name = a.text(o.Name)
+	}
+	options.join = a.text(o.Join)
+	options.persona = C.int32_t(o.Persona)
+	options.virtual_clock = flag(o.VirtualClock)
+	options.auto_create_topics = flag(!o.NoAutoCreateTopics)
+	setNumber(&options.queues, o.Queues)
+	switch {
+	case o.Cert != "":
+		options.tls = C.TMINUS_BROKER_TLS_GIVEN
+	case o.TLS:
+		options.tls = C.TMINUS_BROKER_TLS_SELF_MADE
+	}
+	options.tls_only = flag(o.TLSOnly)
+	options.cert_pem, options.key_pem, options.client_ca_pem = a.text(o.Cert), a.text(o.Key), a.text(o.ClientCA)
+	count := C.size_t(len(o.Users))
+	users := (*C.tminus_credentials_t)(a.zeroed(count+1, C.sizeof_tminus_credentials_t))
+	for i, user := range o.Users {
+		slot := &unsafe.Slice(users, count+1)[i]
+		slot.access_key, slot.secret_key = a.text(user[0]), a.text(user[1])
+	}
+	options.credentials, options.credential_count = users, count
+
+	b := &Broker{}
+	if status := C.tminus_broker_start(options, &b.p, &e); status != C.TMINUS_OK {
+		return nil, failure(status, e)
+	}
+	return b, nil
+}
+
+// Address is where it listens.
+func (b *Broker) Address() (address string) {
+	_ = b.use("address", func(broker *C.tminus_broker_t) error {
+		address = copyText(C.tminus_broker_address(broker))
+		return nil
+	})
+	return address
+}
+
+// CA is the PEM text of the authority of its self-made certificate; "" without one.
+func (b *Broker) CA() (pem string) {
+	_ = b.use("ca", func(broker *C.tminus_broker_t) error {
+		pem = copyText(C.tminus_broker_ca_pem(broker))
+		return nil
+	})
+	return pem
+}
+
+// NowMs is its time, Unix ms.
+func (b *Broker) NowMs() (now int64) {
+	_ = b.use("now", func(broker *C.tminus_broker_t) error {
+		now = int64(C.tminus_broker_now_ms(broker))
+		return nil
+	})
+	return now
+}
+
+// CreateTopic creates a topic, or changes its number of queues.
+func (b *Broker) CreateTopic(topic string, queues int) error {
+	var a arena
+	defer a.free()
+	return b.use("create topic", func(broker *C.tminus_broker_t) error {
+		var e *C.tminus_error_t
+		if status := C.tminus_broker_create_topic(broker, a.text(topic), C.int32_t(queues), &e); status != C.TMINUS_OK {
+			return failure(status, e)
+		}
+		return nil
+	})
+}
+
+// Advance moves a virtual clock; it returns how many messages have become visible.
+func (b *Broker) Advance(by time.Duration) (visible int, err error) {
+	err = b.use("advance", func(broker *C.tminus_broker_t) error {
+		var e *C.tminus_error_t
+		var count C.size_t
+		if status := C.tminus_broker_advance_ms(broker, ms(by), &count, &e); status != C.TMINUS_OK {
+			return failure(status, e)
+		}
+		visible = int(count)
+		return nil
+	})
+	return visible, err
+}
+
+// Pending is how many scheduled messages wait, and when the next is due (Unix ms, -1: none).
+func (b *Broker) Pending() (count int, nextMs int64) {
+	_ = b.use("pending", func(broker *C.tminus_broker_t) error {
+		var pending C.size_t
+		var next C.int64_t
+		C.tminus_broker_pending(broker, &pending, &next, nil)
+		count, nextMs = int(pending), int64(next)
+		return nil
+	})
+	return count, nextMs
+}
+
+// Inject lets the next times requests with this code meet a fault (TMINUS_FAULT_*).
+func (b *Broker) Inject(request, times, fault, code int32, remark string) error {
+	var a arena
+	defer a.free()
+	spec := (*C.tminus_fault_t)(a.zeroed(1, C.sizeof_tminus_fault_t))
+	spec.kind, spec.response_code, spec.remark = C.int32_t(fault), C.int32_t(code), a.text(remark)
+	return b.use("inject", func(broker *C.tminus_broker_t) error {
+		var e *C.tminus_error_t
+		status := C.tminus_broker_inject(broker, C.int32_t(request), C.int32_t(times), spec, &e)
+		if status != C.TMINUS_OK {
+			return failure(status, e)
+		}
+		return nil
+	})
+}
+
+// Restart closes the port and all connections for down.
+func (b *Broker) Restart(ctx context.Context, down time.Duration) error {
+	return cancellable(ctx, func(cancel *C.tminus_cancel_t) error {
+		return b.use("restart", func(broker *C.tminus_broker_t) error {
+			var e *C.tminus_error_t
+			if status := C.tminus_broker_restart(broker, ms(down), cancel, &e); status != C.TMINUS_OK {
+				return failure(status, e)
+			}
+			return nil
+		})
+	})
+}
+
+// Close stops and frees the broker. A second time does nothing.
+func (b *Broker) Close() {
+	b.free(func(broker *C.tminus_broker_t) { C.tminus_broker_free(broker) })
+}

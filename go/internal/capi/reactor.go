@@ -1,0 +1,199 @@
+package capi
+
+// #include "message.h"
+import "C"
+
+import (
+	"context"
+	"sync"
+)
+
+// Completions of submitted sends arrive on one queue for the process. Somebody who waits for one drains the queue for all:
+//
+//   - A caller that is alone drains itself, which saves the hand-over between two goroutines.
+//   - As soon as others are under way when its own send is done, a goroutine takes over; it ends when nothing is left.
+//
+// So no goroutine stays behind an idle producer, and under load one wake-up brings many completions.
+type reactor struct {
+	queue *C.tminus_queue_t
+
+	mutex    sync.Mutex
+	calls    map[uint64]*call
+	last     uint64
+	draining bool
+
+	callbacks callbacks
+}
+
+// call is a send under way. Exactly one completion ends it.
+type call struct {
+	done     chan struct{} // capacity 1, so that the drainer never blocks
+	receipt  Receipt
+	err      error
+	callback func(*Receipt, error)
+}
+
+var callPool = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}
+
+const (
+	drainBatch = 64
+	// A drainer looks up this often whether a refused submit has left it with nothing to wait for.
+	drainWaitMs = 1000
+)
+
+var theReactor = sync.OnceValues(func() (*reactor, error) {
+	if err := handshake(); err != nil {
+		return nil, err
+	}
+	r := &reactor{calls: make(map[uint64]*call)}
+	var e *C.tminus_error_t
+	if status := C.tminus_queue_new(&r.queue, &e); status != C.TMINUS_OK {
+		return nil, failure(status, e)
+	}
+	return r, nil
+})
+
+// register makes a number for c, by which its completion finds it.
+func (r *reactor) register(c *call) uint64 {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.last++
+	r.calls[r.last] = c
+	return r.last
+}
+
+// forget takes back a registration whose submit was refused.
+func (r *reactor) forget(id uint64) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	delete(r.calls, id)
+}
+
+// lead makes the caller the drainer if nobody drains; alone: only if its call is the only one under way.
+func (r *reactor) lead(alone bool) bool {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.draining || (alone && len(r.calls) > 1) {
+		return false
+	}
+	r.draining = true
+	return true
+}
+
+// wait waits for c; when ctx ends, the send is cancelled and its true end is awaited.
+func (r *reactor) wait(ctx context.Context, c *call, op C.tminus_op_t) {
+	if ctx.Done() != nil {
+		stop := context.AfterFunc(ctx, func() { C.tminus_op_cancel(r.queue, op, nil) })
+		defer stop()
+	}
+	switch {
+	case r.lead(true):
+		r.drain(c)
+	case r.lead(false):
+		go r.drain(nil)
+	}
+	<-c.done
+}
+
+// start makes sure that somebody drains, for calls that nobody waits for.
+func (r *reactor) start() {
+	if r.lead(false) {
+		go r.drain(nil)
+	}
+}
+
+// drain hands out completions until own is done (nil: until no call is left), and sees to a successor.
+func (r *reactor) drain(own *call) {
+	var completions [drainBatch]C.tminus_completion_t
+	for {
+		var count C.size_t
+		C.tminus_queue_wait(r.queue, &completions[0], drainBatch, drainWaitMs, &count, nil)
+		finished := r.take(completions[:count])
+		C.tminus_completions_free(&completions[0], count)
+		for _, c := range finished {
+			if c.callback != nil {
+				r.callbacks.add(c)
+			} else {
+				c.done <- struct{}{}
+			}
+		}
+		if r.step(own) {
+			return
+		}
+	}
+}
+
+// take finds the calls of completions and copies their results.
+func (r *reactor) take(completions []C.tminus_completion_t) []*call {
+	finished := make([]*call, 0, drainBatch)
+	r.mutex.Lock()
+	for i := range completions {
+		id := uint64(completions[i].user_data)
+		finished = append(finished, r.calls[id])
+		delete(r.calls, id)
+	}
+	r.mutex.Unlock()
+	for i, c := range finished {
+		if completions[i].error != nil {
+			c.err = copyFailure(completions[i].error)
+		} else if receipt := completions[i].receipt; receipt != nil {
+			c.receipt = copyReceipt(receipt)
+		}
+	}
+	return finished
+}
+
+// step decides after a batch whether the drainer is done; if others still wait it leaves them a successor.
+func (r *reactor) step(own *call) bool {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if own == nil {
+		r.draining = len(r.calls) > 0
+		return !r.draining
+	}
+	if len(own.done) == 0 {
+		return false
+	}
+	if r.draining = len(r.calls) > 0; r.draining {
+		go r.drain(nil)
+	}
+	return true
+}
+
+// callbacks runs the callbacks of asynchronous sends one after the other, apart from the drainer, so that a callback may
+// send and wait itself. Its goroutine lives while there is something to run.
+type callbacks struct {
+	mutex   sync.Mutex
+	waiting []*call
+	running bool
+}
+
+func (b *callbacks) add(c *call) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.waiting = append(b.waiting, c)
+	if !b.running {
+		b.running = true
+		go b.run()
+	}
+}
+
+func (b *callbacks) run() {
+	for {
+		b.mutex.Lock()
+		batch := b.waiting
+		b.waiting = nil
+		b.running = len(batch) > 0
+		b.mutex.Unlock()
+		if len(batch) == 0 {
+			return
+		}
+		for _, c := range batch {
+			if c.err != nil {
+				c.callback(nil, c.err)
+			} else {
+				c.callback(&c.receipt, nil)
+			}
+		}
+	}
+}
