@@ -1,9 +1,10 @@
 //! What a person gets who points a client at something that is not a healthy name server. Real sockets on the other side.
+#![allow(clippy::unwrap_used)]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tminus::options::ProducerOptions;
-use tminus::{Error, ErrorKind, Outcome, Producer};
+use tminus::{Error, ErrorKind, Outcome, Producer, clock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -57,7 +58,7 @@ async fn no_name_server_reachable() {
 #[tokio::test]
 async fn a_silent_name_server_is_given_up_at_the_deadline() {
     let (address, server) = answering(b"", true).await;
-    let begun = Instant::now();
+    let begun = clock::instant();
     let error = start_fault(&address).await;
     assert_eq!(error.kind(), ErrorKind::NameServerUnreachable);
     assert!((400..1500).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
@@ -114,7 +115,7 @@ async fn a_frame_with_a_hostile_length() {
     for hostile in [&[0x7F, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0][..], &[0xFF; 8], &[0, 0, 0, 9, 0, 0, 0, 200]] {
         let hostile: &'static [u8] = Box::leak(hostile.to_vec().into_boxed_slice());
         let (address, server) = answering(hostile, true).await;
-        let begun = Instant::now();
+        let begun = clock::instant();
         let error = start_fault(&address).await;
         assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
         assert!(begun.elapsed() < Duration::from_millis(400), "refused at once, not at the deadline");

@@ -66,9 +66,7 @@ impl Members {
         let (producers, consumers) = self.copies();
         let frame = || Frame::request(request::UNREGISTER_CLIENT).with("clientID", client_id);
         let producers = producers.into_iter().map(|group| frame().with("producerGroup", group));
-        producers
-            .chain(consumers.into_iter().map(|(group, _)| frame().with("consumerGroup", group)))
-            .collect()
+        producers.chain(consumers.into_keys().map(|group| frame().with("consumerGroup", group))).collect()
     }
 
     /// Gives a server's request to the group it names; what nobody takes is answered with "not supported".

@@ -1,10 +1,10 @@
 //! Start, shutdown and what is left behind.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tminus::broker::Fault;
 use tminus::codec::remoting::codes::request;
-use tminus::{ErrorKind, Outcome, Producer};
+use tminus::{ErrorKind, Outcome, Producer, clock};
 use tokio::runtime::Handle;
 
 use crate::support::{SEND, broker, dead_port, message, options, producer, silent_server};
@@ -31,7 +31,7 @@ async fn shutdown_twice_and_at_the_same_time() {
     let broker = broker().await;
     let producer = producer(broker.address()).await;
     producer.send(message()).await.unwrap();
-    let begun = Instant::now();
+    let begun = clock::instant();
     tokio::join!(producer.shutdown(), producer.shutdown());
     producer.shutdown().await;
     assert!(begun.elapsed() < Duration::from_secs(1));
@@ -50,7 +50,7 @@ async fn shutdown_wakes_a_send_that_waits() {
     while broker.request_count(SEND) < 2 {
         tokio::task::yield_now().await;
     }
-    let begun = Instant::now();
+    let begun = clock::instant();
     producer.shutdown().await;
     let error = waiting.await.unwrap().unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Closed, Outcome::MaybeSent));
@@ -64,8 +64,8 @@ async fn nothing_is_left_behind() {
     let sockets = || std::fs::read_dir("/proc/self/fd").unwrap().count();
     let settled = async |before: (usize, usize)| {
         // The broker's side of the connections ends a moment later.
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while (tasks(), sockets()) != before && Instant::now() < deadline {
+        let deadline = clock::instant() + Duration::from_secs(5);
+        while (tasks(), sockets()) != before && clock::instant() < deadline {
             tokio::task::yield_now().await;
         }
         assert_eq!(tasks(), before.0);
@@ -99,7 +99,7 @@ async fn any_name_server_that_answers_will_do() {
             options.client.endpoint = endpoint.parse().unwrap();
             options.client.request_timeout = Duration::from_secs(1);
             let producer = Producer::start(options).await.unwrap();
-            let begun = Instant::now();
+            let begun = clock::instant();
             producer.send(message()).await.unwrap();
             assert!(begun.elapsed() < Duration::from_millis(400), "{:?}", begun.elapsed());
             producer.shutdown().await;
@@ -116,17 +116,17 @@ async fn heartbeats_and_routes_are_renewed() {
     let producer = Producer::start(options).await.unwrap();
     producer.send(message()).await.unwrap();
     let asked = broker.request_count(request::GET_ROUTEINFO_BY_TOPIC);
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = clock::instant() + Duration::from_secs(5);
     while broker.request_count(request::HEART_BEAT) < 4
         || broker.request_count(request::GET_ROUTEINFO_BY_TOPIC) < asked + 3
     {
-        assert!(Instant::now() < deadline, "no heartbeats");
+        assert!(clock::instant() < deadline, "no heartbeats");
         tokio::task::yield_now().await;
     }
     // A broker that grew more queues gets messages in all of them.
     broker.create_topic("orders", 8).unwrap();
     while producer.queues("orders").await.unwrap().len() < 8 {
-        assert!(Instant::now() < deadline, "no fresh route");
+        assert!(clock::instant() < deadline, "no fresh route");
         tokio::task::yield_now().await;
     }
     producer.shutdown().await;

@@ -1,5 +1,6 @@
 //! The producer against the loopback broker, and against servers that misbehave.
 #![cfg(feature = "broker")]
+#![allow(clippy::unwrap_used)]
 
 mod life;
 mod messages;

@@ -1,9 +1,9 @@
 //! What is wrong with a message is said before anything is sent.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tminus::message::ServerKind;
-use tminus::{DeliveryTime, ErrorKind, Message, Outcome};
+use tminus::{Clock, DeliveryTime, ErrorKind, Message, Outcome};
 
 use crate::support::{SEND, broker, message, options, producer};
 
@@ -115,7 +115,7 @@ async fn faults_of_a_batch() {
         (vec![], "empty"),
         (vec![message(), Message::new("other", "x")], "one topic"),
         (vec![message(), timed(DeliveryTime::After(Duration::from_secs(9)))], "scheduled"),
-        (vec![timed(DeliveryTime::At(SystemTime::now() + Duration::from_secs(9)))], "scheduled"),
+        (vec![timed(DeliveryTime::At(Clock::real().now() + Duration::from_secs(9)))], "scheduled"),
         (vec![message().delay_level(2)], "scheduled"),
         (vec![Message::new("%RETRY%g", "x")], "retry topic"),
         (

@@ -1,10 +1,10 @@
 //! Faults of brokers: what is tried again, where, and what is known about the message in the end.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tminus::broker::{Broker, Fault};
 use tminus::codec::remoting::codes::response;
-use tminus::{ErrorKind, Outcome, Producer};
+use tminus::{ErrorKind, Outcome, Producer, clock};
 use tokio::io::AsyncWriteExt;
 
 use crate::support::{
@@ -33,7 +33,7 @@ async fn a_hung_broker_does_not_take_the_time_of_the_other() {
     let alive = broker_named("b").await;
     let names = name_server(&[("a", silent_server().await), ("b", alive.address())]).await;
     let producer = producer(names).await;
-    let begun = Instant::now();
+    let begun = clock::instant();
     for _ in 0..8 {
         let receipt = producer.send_timeout(message(), Duration::from_millis(1500)).await.unwrap();
         assert_eq!(receipt.queue.broker, "b");
@@ -131,7 +131,7 @@ async fn a_broker_that_is_gone_got_nothing() {
     broker.stop().await;
     // The first may meet the old connection before its end is noticed.
     producer.send_timeout(message(), SHORT).await.unwrap_err();
-    let begun = Instant::now();
+    let begun = clock::instant();
     let error = producer.send_timeout(message(), SHORT).await.unwrap_err();
     assert_eq!(error.outcome(), Outcome::NotSent, "{error}");
     assert_eq!(error.kind(), ErrorKind::BrokerUnreachable, "{error}");
@@ -146,7 +146,7 @@ async fn a_swallowed_answer_ends_at_the_deadline() {
     let producer = producer(broker.address()).await;
     producer.send(message()).await.unwrap();
     broker.inject(SEND, 1, Fault::Swallow);
-    let begun = Instant::now();
+    let begun = clock::instant();
     let error = producer.send_timeout(message(), SHORT).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Timeout, Outcome::MaybeSent));
     assert!((SHORT..SHORT * 2).contains(&begun.elapsed()), "{:?}", begun.elapsed());
