@@ -35,7 +35,8 @@ pub enum MessageModel {
 /// Where a group without a stored offset starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ConsumeFrom {
-    /// After what is there at the start (default, as all RocketMQ clients).
+    /// After what is there at the start (default, as all RocketMQ clients). Servers begin with the first message all the
+    /// same where a queue still has it, so that a group that comes up with its topic misses nothing.
     #[default]
     LastOffset,
     /// At the oldest message.

@@ -22,6 +22,25 @@ async fn a_group_goes_on_where_it_stopped() {
 }
 
 #[tokio::test]
+async fn a_new_group_begins_at_a_time() {
+    let broker = virtual_broker().await;
+    broker.create_topic("T", 2).unwrap();
+    let producer = producer(&broker).await;
+    send(&producer, 0..10).await;
+    broker.advance(Duration::from_secs(60)).unwrap();
+    let between = broker.clock().now();
+    broker.advance(Duration::from_secs(60)).unwrap();
+    send(&producer, 10..20).await;
+    let mut options = options(&broker, "g");
+    options.consume_from = ConsumeFrom::Timestamp(between);
+    let (consumer, deliveries) = PushConsumer::start_stream(options).await.unwrap();
+    assert_eq!(consume(&deliveries, 10).await, (10..20).collect());
+    assert_quiet(&deliveries).await;
+    consumer.shutdown().await;
+    producer.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_restart_of_the_broker_loses_nothing() {
     let broker = broker().await;
     let producer = producer(&broker).await;
