@@ -63,7 +63,8 @@ impl Routes {
         }
     }
 
-    /// Asks for the route of `topic` anew. The known one stays if the name servers cannot be asked.
+    /// Asks for the route of `topic` anew. The known one stays in any case: a restarted broker answers some time before
+    /// the name servers know its topics again.
     ///
     /// # Errors
     /// As [`Routes::get`].
@@ -89,7 +90,6 @@ impl Routes {
             }
             return Ok(self.remember(topic, data));
         }
-        self.forget(topic);
         Err(self.not_found(operation, topic))
     }
 
@@ -180,10 +180,6 @@ impl Routes {
                 route
             }
         }
-    }
-
-    fn forget(&self, topic: &str) {
-        self.write().remove(topic);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Map> {

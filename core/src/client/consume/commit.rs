@@ -61,10 +61,7 @@ impl Consumer {
         let Some(offset) = queue.uncommitted() else { return };
         match self.requests.store_offset(queue.queue(), offset).await {
             Ok(()) => queue.committed(offset),
-            Err(error) => {
-                let name = queue.queue();
-                tracing::warn!(%error, topic = name.topic, queue = name.id, offset, "an offset was not stored");
-            }
+            Err(error) => self.troubles.failed("an offset was not stored", queue.queue(), &error),
         }
     }
 }

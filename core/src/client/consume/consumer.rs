@@ -13,6 +13,7 @@ use super::delivery::{Deliveries, Pending, Unsuccessful};
 use super::process_queue::{Limits, ProcessQueue};
 use super::requests::Requests;
 use super::subscriptions::Subscriptions;
+use super::troubles::Troubles;
 use super::{commit, orderly, pull, rebalance, settle};
 use crate::client::{Instance, deadline_after};
 use crate::error::{Error, ErrorKind, Result};
@@ -47,6 +48,7 @@ pub(crate) struct Consumer {
     pub(super) requests: Requests,
     pub(super) options: PushConsumerOptions,
     pub(super) subscriptions: Subscriptions,
+    pub(super) troubles: Troubles,
     pub(super) pending: async_channel::Sender<Pending>,
     pub(super) unsuccessful: UnboundedSender<Unsuccessful>,
     pub(super) phase: watch::Sender<Phase>,
@@ -78,6 +80,7 @@ impl Consumer {
             me: Weak::clone(me),
             requests: Requests { instance, group, max_reconsume_times: options.max_reconsume_times },
             subscriptions: Subscriptions::default(),
+            troubles: Troubles::default(),
             pending,
             unsuccessful,
             phase: watch::Sender::new(Phase::Running),
@@ -99,8 +102,8 @@ impl Consumer {
         let settler = tokio::spawn(settle::run(Arc::clone(&consumer), to_settle));
         *consumer.settler.lock().unwrap_or_else(PoisonError::into_inner) = Some(settler);
         // What is sent after this returns is not before the offset that a new group begins with.
-        let complete = consumer.rebalance().await;
-        consumer.spawn(rebalance::run(Arc::clone(&consumer), complete));
+        let shared_out = consumer.rebalance().await;
+        consumer.spawn(rebalance::run(Arc::clone(&consumer), shared_out));
         consumer.spawn(commit::run(Arc::clone(&consumer)));
         if consumer.options.orderly && consumer.is_clustering() {
             consumer.spawn(orderly::keep_locks(Arc::clone(&consumer)));

@@ -14,6 +14,7 @@ mod requests;
 mod server_requests;
 mod settle;
 mod subscriptions;
+mod troubles;
 
 pub(crate) use consumer::Consumer;
 pub use delivery::{Deliveries, Delivery, Settlement};

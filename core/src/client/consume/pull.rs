@@ -122,6 +122,7 @@ impl Puller {
 
     fn reply(&mut self, answer: &Frame) -> Result<PullReplyHeader> {
         let reply = pull_reply(answer)?;
+        self.consumer.troubles.answered(&self.queue.queue().broker);
         self.copy = reply.suggest_which_broker_id;
         Ok(reply)
     }
@@ -197,14 +198,10 @@ impl Puller {
         let _ = self.consumer.unsuccessful.send(failed);
     }
 
-    /// Logs a fault once per series, and does what may help.
+    /// Logs a fault and does what may help.
     async fn report(&self, error: &Error, faults: u32) {
         let name = self.queue.queue();
-        if faults == 1 {
-            tracing::warn!(%error, topic = name.topic, broker = name.broker, queue = name.id, "a pull failed");
-        } else {
-            tracing::debug!(%error, faults, topic = name.topic, broker = name.broker, queue = name.id, "a pull failed");
-        }
+        self.consumer.troubles.failed("a pull failed", name, error);
         let unknown_here = matches!(
             error.response_code(),
             Some(

@@ -15,43 +15,54 @@ use crate::message::MessageQueue;
 /// How soon to try again when something was missing: a topic, a broker, the membership itself.
 const INCOMPLETE: Duration = Duration::from_secs(1);
 
-/// Shares out when a broker says so and in the interval of the options, until the consumer ends.
-pub(super) async fn run(consumer: Arc<Consumer>, mut complete: bool) {
+/// Shares out when a broker says so and in the interval of the options, until the consumer ends. `last` is how it went
+/// at the start.
+pub(super) async fn run(consumer: Arc<Consumer>, mut last: Result<()>) {
     let interval = consumer.options.rebalance_interval;
+    report(&Ok(()), &last);
     loop {
-        let wait = if complete { interval } else { interval.min(INCOMPLETE) };
+        let wait = if last.is_ok() { interval } else { interval.min(INCOMPLETE) };
         tokio::select! {
             () = consumer.rebalance_due.notified() => {}
             () = sleep(wait) => {}
         }
-        complete = consumer.rebalance().await;
+        let now = consumer.rebalance().await;
+        report(&last, &now);
+        last = now;
+    }
+}
+
+/// One line when it begins to fail; a topic that is still to be created is no fault.
+fn report(last: &Result<()>, now: &Result<()>) {
+    match (last, now) {
+        (_, Ok(())) => {}
+        (Ok(()), Err(error)) if error.kind() != ErrorKind::TopicNotFound => {
+            tracing::warn!(%error, "the queues could not be shared out; it is tried again");
+        }
+        (_, Err(error)) => tracing::debug!(%error, "the queues could not be shared out"),
     }
 }
 
 impl Consumer {
-    /// Takes this member's share of every topic and drops what is no longer its own. `false` if it has to be done
-    /// again soon.
-    pub(super) async fn rebalance(self: &Arc<Self>) -> bool {
+    /// Takes this member's share of every topic and drops what is no longer its own.
+    ///
+    /// # Errors
+    /// The first fault; the other topics were shared out all the same, and it has to be done again soon.
+    pub(super) async fn rebalance(self: &Arc<Self>) -> Result<()> {
         let _sharing_out = self.sharing_out.lock().await;
         let topics = self.subscriptions.topics();
         let orphans: Vec<_> =
             self.queues().iter().map(|q| q.queue().clone()).filter(|q| !topics.contains(&q.topic)).collect();
         self.give_up(&orphans).await;
-        let mut complete = true;
+        let mut result = Ok(());
         for topic in topics {
-            match self.share(&topic).await {
-                Ok(queues) => complete &= self.take(&topic, queues).await,
-                Err(error) => {
-                    complete = false;
-                    if error.kind() == ErrorKind::TopicNotFound {
-                        tracing::debug!(%error, "a subscribed topic does not exist yet");
-                    } else {
-                        tracing::warn!(%error, topic, "the queues could not be shared out");
-                    }
-                }
-            }
+            let shared = match self.share(&topic).await {
+                Ok(queues) => self.take(&topic, queues).await,
+                Err(error) => Err(error),
+            };
+            result = result.and(shared);
         }
-        complete
+        result
     }
 
     /// The queues of `topic` that are this member's.
@@ -75,8 +86,11 @@ impl Consumer {
         Ok(by_average(route.readable(), &members, &me).to_vec())
     }
 
-    /// Makes `queues` the assignment of `topic`. `false` if one of them could not be had.
-    async fn take(self: &Arc<Self>, topic: &str, queues: Vec<MessageQueue>) -> bool {
+    /// Makes `queues` the assignment of `topic`.
+    ///
+    /// # Errors
+    /// `Busy` if another member still has the lock of one of them.
+    async fn take(self: &Arc<Self>, topic: &str, queues: Vec<MessageQueue>) -> Result<()> {
         let held: Vec<MessageQueue> =
             self.queues().iter().map(|q| q.queue().clone()).filter(|q| q.topic == topic).collect();
         let (kept, lost): (Vec<_>, Vec<_>) =
@@ -86,18 +100,22 @@ impl Consumer {
         let wanted = new.len();
         let new =
             if self.options.orderly && self.is_clustering() { self.lock_queues_of(new).await } else { new };
-        let complete = new.len() == wanted;
+        let locked = new.len();
         let begun = join_all(new.into_iter().map(async |name| {
             let queue = ProcessQueue::new(name);
             // The puller tries again if this fails.
             if let Err(error) = self.begin(&queue).await {
-                let name = queue.queue();
-                tracing::warn!(%error, topic = name.topic, queue = name.id, "the first offset could not be found");
+                self.troubles.failed("the first offset could not be found", queue.queue(), &error);
             }
             queue
         }));
         begun.await.into_iter().for_each(|queue| self.assign(queue));
-        complete
+        if locked == wanted {
+            return Ok(());
+        }
+        let text =
+            format!("{} queues of topic {topic:?} are still locked by another member", wanted - locked);
+        Err(Error::new(ErrorKind::Busy, "rebalance", text))
     }
 
     /// Drops `queues`, stores how far they came, and lets others lock them.

@@ -8,7 +8,7 @@ use crate::codec::remoting::Frame;
 use crate::codec::remoting::body::{ConsumerList, JsonBody, LockReply, LockRequest, QueueKey};
 use crate::codec::remoting::codes::{request, response};
 use crate::codec::remoting::header::{PullHeader, PullReplyHeader, SendHeader};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::message::{MessageQueue, MessageView, properties};
 use crate::route::{DEFAULT_TOPIC, Route};
 
@@ -55,7 +55,13 @@ impl Requests {
 
     async fn call(&self, queue: &MessageQueue, request: Frame, timeout: Duration) -> Result<Frame> {
         let address = self.address(queue, 0).await?;
-        self.instance.call("consume", &address, request, deadline_after(timeout)).await
+        self.ask(&address, request, timeout).await
+    }
+
+    /// Whether a request left is of no interest here: none of them is a message of the user.
+    async fn ask(&self, address: &Arc<str>, request: Frame, timeout: Duration) -> Result<Frame> {
+        let asked = self.instance.call("consume", address, request, deadline_after(timeout)).await;
+        asked.map_err(|error| error.with_outcome(Outcome::NotSent))
     }
 
     fn about(&self, code: i32, queue: &MessageQueue) -> Frame {
@@ -113,11 +119,10 @@ impl Requests {
     /// Pulls from `queue`; the broker may hold the request. Any code is an answer.
     pub(super) async fn pull(&self, queue: &MessageQueue, copy: i64, header: PullHeader) -> Result<Frame> {
         let address = self.address(queue, copy).await?;
-        let deadline =
-            deadline_after(Duration::from_millis(header.suspend_timeout_millis as u64) + PULL_GRACE);
+        let timeout = Duration::from_millis(header.suspend_timeout_millis as u64) + PULL_GRACE;
         let mut request = Frame::request(request::PULL_MESSAGE);
         request.ext = header.into_ext();
-        self.instance.call("consume", &address, request, deadline).await
+        self.ask(&address, request, timeout).await
     }
 
     /// The client ids of the group's members, sorted.
@@ -129,15 +134,13 @@ impl Requests {
             let Some(address) = brokers[(first + turn) % brokers.len()].copy(0) else { continue };
             let request =
                 Frame::request(request::GET_CONSUMER_LIST_BY_GROUP).with("consumerGroup", &self.group);
-            let answer =
-                match self.instance.call("consume", address, request, self.instance.request_deadline()).await
-                {
-                    Ok(answer) => answer,
-                    Err(error) => {
-                        last = error;
-                        continue;
-                    }
-                };
+            let answer = match self.ask(address, request, self.timeout()).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    last = error;
+                    continue;
+                }
+            };
             // A group without members is an error to Apache brokers.
             let list = match answer.code {
                 response::SUCCESS if answer.body.is_empty() => ConsumerList::default(),
@@ -229,8 +232,7 @@ impl Requests {
         };
         let mut request = Frame::request(request::SEND_MESSAGE_V2).with_body(message.body.clone());
         request.ext = header.into_ext();
-        let answer =
-            self.instance.call("consume", &queue.address, request, deadline_after(GIVE_BACK)).await?;
+        let answer = self.ask(&queue.address, request, GIVE_BACK).await?;
         match answer.code {
             response::SUCCESS
             | response::FLUSH_DISK_TIMEOUT
