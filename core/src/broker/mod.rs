@@ -89,7 +89,7 @@ pub struct BrokerOptions {
     pub credentials: Vec<Credentials>,
     /// Default [`Persona::Loopback`].
     pub persona: Persona,
-    /// Create a topic with the first send (or route query for it by a producer). Default true.
+    /// Create a topic with the first send to it. Default true.
     pub auto_create_topics: bool,
     /// Queues of a created topic. Default 4.
     pub queues: i32,

@@ -21,7 +21,7 @@ pub(crate) struct DeliveryProperties<'a> {
 /// Delay of `level` in ms: above the highest level counts as the highest.
 pub(crate) fn level_ms(level: i64) -> Option<i64> {
     let last = DELAY_LEVELS.len() as i64;
-    let index = usize::try_from(level.min(last) - 1).ok()?;
+    let index = usize::try_from(level.min(last).checked_sub(1)?).ok()?;
     DELAY_LEVELS.get(index).map(|seconds| *seconds as i64 * 1000)
 }
 

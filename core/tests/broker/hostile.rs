@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tminus::ErrorKind;
 use tminus::broker::{Broker, BrokerOptions};
-use tminus::codec::remoting::codes::response;
+use tminus::codec::remoting::Frame;
+use tminus::codec::remoting::codes::{request, response};
 
 use crate::peer::{Peer, broker, message};
 
@@ -51,6 +52,97 @@ async fn a_claimed_length_costs_no_memory() {
     assert_eq!(neighbour.send("T", "x", &[]).await.code, response::SUCCESS);
     let grown = resident().saturating_sub(before);
     assert!(grown < 50_000, "{grown} KiB for 50 claims of 15 MiB");
+}
+
+#[tokio::test]
+async fn every_request_survives_every_value() {
+    const CODES: [i32; 39] = [
+        10, 11, 12, 14, 15, 17, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 41, 42, 46, 103, 104, 105, 106, 200,
+        203, 204, 206, 207, 215, 216, 217, 222, 307, 309, 310, 320, 324, 361, 370,
+    ];
+    const NAMES: [&str; 38] = [
+        "topic",
+        "consumerGroup",
+        "producerGroup",
+        "group",
+        "queueId",
+        "queueOffset",
+        "maxMsgNums",
+        "sysFlag",
+        "commitOffset",
+        "suspendTimeoutMillis",
+        "subVersion",
+        "subscription",
+        "timestamp",
+        "offset",
+        "delayLevel",
+        "maxReconsumeTimes",
+        "reconsumeTimes",
+        "bornTimestamp",
+        "flag",
+        "properties",
+        "defaultTopic",
+        "defaultTopicQueueNums",
+        "readQueueNums",
+        "writeQueueNums",
+        "perm",
+        "key",
+        "maxNum",
+        "beginTimestamp",
+        "endTimestamp",
+        "tranStateTableOffset",
+        "commitLogOffset",
+        "commitOrRollback",
+        "brokerName",
+        "brokerAddr",
+        "clusterName",
+        "brokerId",
+        "clientID",
+        "recallHandle",
+    ];
+    const LETTERS: [&str; 14] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n"];
+    const VALUES: [&str; 18] = [
+        "0",
+        "0",
+        "1",
+        "-1",
+        "4",
+        "32",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "2147483647",
+        "-2147483648",
+        "T",
+        "T",
+        "%RETRY%T",
+        "G",
+        "true",
+        "",
+        "DELAY\u{1}-9223372036854775808\u{2}TRAN_MSG\u{1}true\u{2}",
+        "TIMER_DELAY_SEC\u{1}9223372036854775807\u{2}CHECK_IMMUNITY_TIME_IN_SECONDS\u{1}9223372036854775807\u{2}",
+    ];
+    const BODIES: [&str; 6] =
+        ["", "x", "{}", "null", "[[[", r#"{"clientID":"c","consumerDataSet":[{"groupName":"G"}]}"#];
+    let mut random = fastrand::Rng::with_seed(11);
+    let broker = broker(|options| options.clock = tminus::Clock::virtual_now()).await;
+    let mut hostile = Peer::connect(broker.address()).await;
+    hostile.send("T", "x", &[]).await;
+    for round in 0..4000 {
+        let code = CODES[random.usize(..CODES.len())];
+        let mut frame = Frame::request(code).with_body(BODIES[random.usize(..BODIES.len())]);
+        for name in NAMES.iter().chain(&LETTERS) {
+            if random.u8(..10) > 0 {
+                frame.ext.set(*name, VALUES[random.usize(..VALUES.len())]);
+            }
+        }
+        // No long holds: a parked pull is not answered by what follows.
+        frame.ext.set("sysFlag", 4);
+        hostile.write(frame).await;
+        let probe = hostile.call(Frame::request(request::GET_BROKER_CLUSTER_INFO)).await;
+        assert_eq!(probe.code, response::SUCCESS, "round {round}, request {code}");
+    }
+    broker.advance(Duration::from_secs(365 * 24 * 3600)).unwrap();
+    assert_eq!(hostile.call(message("Sound", "x", &[])).await.code, response::SUCCESS);
 }
 
 #[tokio::test]

@@ -39,12 +39,13 @@ pub(super) fn send_back(request: &Request<'_>) -> Answer {
         message.properties.set(properties::DLQ_ORIGIN_TOPIC, origin_topic);
         message.properties.set(properties::DLQ_ORIGIN_MESSAGE_ID, origin_id);
     } else {
-        let level = if level == 0 { FIRST_RETRY_LEVEL + message.reconsume_times } else { level };
+        let level =
+            if level == 0 { FIRST_RETRY_LEVEL.saturating_add(message.reconsume_times) } else { level };
         message.topic = retry_topic(group);
         message.properties.set(properties::DELAY, level.to_string());
     }
     message.queue_id = 0;
-    message.reconsume_times += 1;
+    message.reconsume_times = message.reconsume_times.saturating_add(1);
     state.store.topics.ensure(&message.topic, TopicConfig::new(1));
     let now_ms = request.node.clock.now_ms();
     if dead {
