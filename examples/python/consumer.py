@@ -10,7 +10,7 @@ import tminus
 
 def main() -> None:
     endpoint, topic = sys.argv[1:] or ("127.0.0.1:9876", "test")
-    with tminus.PushConsumer(endpoint, "python-example", topic) as consumer:
+    with tminus.PushConsumer(endpoint, "python-example", topic, consume_from="first_offset") as consumer:
         for delivery in consumer:
             with delivery as message:
                 print(message.message_id, message.body, "due at", message.deliver_at, flush=True)

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import inspect
 import queue
-import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import tminus
-from conftest import PATIENCE, SEND_MESSAGE_V2, Consume, Inbox
+from conftest import PATIENCE, SEND_MESSAGE_V2
 from rocketmq import client, exceptions
 from rocketmq.client import ConsumeStatus, Message, Producer, PushConsumer, ReceivedMessage, SendResult, SendStatus
 from tminus.testing import Broker
-
-DOCUMENTED = Path(__file__).resolve().parents[2] / "examples/python/huawei_scheduled.py"
 
 
 @pytest.fixture
@@ -60,29 +55,6 @@ def message(topic: str, body: str | bytes = "body") -> Message:
     made = Message(topic)
     made.set_body(body)
     return made
-
-
-def test_the_documented_program(broker: Broker, consume: Consume, tmp_path: Path):
-    program = tmp_path / "program.py"
-    program.write_text(DOCUMENTED.read_text().replace("192.168.0.1:8100", broker.endpoint))
-    inbox = Inbox()
-    consume(broker, "TopicTest", inbox)
-    started = time.time()
-    done = subprocess.run([sys.executable, program], cwd=tmp_path, capture_output=True, text=True, timeout=30)
-    received = inbox.next()
-    arrived = time.time()
-
-    assert (done.returncode, done.stderr) == (0, "")
-    said = re.fullmatch(r"send message status: SendStatus\.OK msgId: (\w+)\n", done.stdout)
-    assert said
-    assert received.message_id == said[1]
-    assert (received.body, received.tag, received.keys) == (b"message body", "XXX", ("XXX",))
-    assert received.get_property("property") == "test"
-    assert received.deliver_at_ms is not None
-    late = arrived * 1000 - received.deliver_at_ms
-    print(f"scheduled 3 s ahead, arrived {late:.0f} ms after its time")
-    assert 0 <= late < 100
-    assert arrived - started >= 3
 
 
 def test_what_a_received_message_tells(started: Producer, subscribe, topic: str):
