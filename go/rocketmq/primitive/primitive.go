@@ -40,20 +40,11 @@ func WithRecover(fn func()) {
 	fn()
 }
 
-// MQBrokerErr is the answer of a server that refused a request. It wraps the *tminus.Error.
-type MQBrokerErr struct {
-	ResponseCode int16
-	ErrorMessage string
-	cause        error
+// TraceConfig configures message trace, which is not supported; see producer.WithTrace.
+type TraceConfig struct {
+	TraceTopic   string
+	GroupName    string
+	Access       int
+	NamesrvAddrs []string
+	Credentials
 }
-
-// NewMQBrokerErr keeps cause for errors.Is and errors.As.
-func NewMQBrokerErr(code int16, message string, cause error) *MQBrokerErr {
-	return &MQBrokerErr{ResponseCode: code, ErrorMessage: message, cause: cause}
-}
-
-func (e MQBrokerErr) Error() string {
-	return fmt.Sprintf("CODE: %d  DESC: %s", e.ResponseCode, e.ErrorMessage)
-}
-
-func (e MQBrokerErr) Unwrap() error { return e.cause }
