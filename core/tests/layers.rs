@@ -1,4 +1,5 @@
 //! Nothing imports upward: the folders of the two data flows may use only what stands below them.
+#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -47,7 +47,8 @@ impl Instance {
     /// to; `PermissionDenied` if a broker refuses the credentials.
     pub(crate) async fn start(options: ClientOptions) -> Result<Arc<Self>> {
         if tokio::runtime::Handle::try_current().is_err() {
-            let text = "there is no tokio runtime here; start it inside one, with its I/O and time drivers enabled";
+            let text =
+                "there is no tokio runtime here; start it inside one, with its I/O and time drivers enabled";
             return Err(Error::new(ErrorKind::InvalidArgument, "start", text));
         }
         let members = Arc::new(Members::default());
@@ -194,7 +195,7 @@ impl Instance {
         deadline: Instant,
     ) -> Result<Connection> {
         let connection = self.pool.get(operation, address, deadline).await?;
-        if connection.needs_greeting() {
+        if connection.greet() {
             // It goes ahead of the request on the same connection; the answer brings nothing that is waited for.
             if let Some(heartbeat) = self.members.heartbeat(&self.client_id) {
                 connection.cast(heartbeat).map_err(|fault| fault.error(operation, Default::default()))?;
@@ -234,13 +235,13 @@ impl Instance {
 
     /// Sends `requests` to every address, all at the same time. An error if none of the addresses took them all.
     async fn each(&self, addresses: Vec<Arc<str>>, requests: Vec<Frame>, deadline: Instant) -> Result<()> {
-        let mut beats = JoinSet::new();
+        let mut brokers = JoinSet::new();
         for address in addresses {
             let pool = self.pool.clone();
             let requests = requests.clone();
-            beats.spawn(async move {
+            brokers.spawn(async move {
                 let connection = pool.get("heartbeat", &address, deadline).await?;
-                connection.needs_greeting();
+                connection.greet();
                 for request in requests {
                     let answer = connection.call("heartbeat", request, deadline).await?;
                     if answer.code != response::SUCCESS {
@@ -250,18 +251,19 @@ impl Instance {
                 Ok(())
             });
         }
-        let mut result = Ok(());
+        let mut fault = None;
         let mut taken = false;
-        while let Some(beat) = beats.join_next().await {
-            match beat.unwrap_or(Ok(())) {
-                Ok(()) => taken = true,
-                Err(error) => {
+        while let Some(broker) = brokers.join_next().await {
+            match broker {
+                Ok(Ok(())) => taken = true,
+                Ok(Err(error)) => {
                     tracing::debug!(%error, "a broker did not take the heartbeat");
-                    result = result.and(Err(error));
+                    fault.get_or_insert(error);
                 }
+                Err(_) => {}
             }
         }
-        if taken { Ok(()) } else { result }
+        fault.filter(|_| !taken).map_or(Ok(()), Err)
     }
 
     /// Asks for every known route anew; faults leave the known ones in place.

@@ -60,6 +60,12 @@ enum Link {
     Up(Connection),
 }
 
+/// How a caller comes to a connection.
+enum Access {
+    Open(Connection),
+    Dialling(watch::Receiver<Dialled>),
+}
+
 impl Pool {
     /// A pool by `options`; requests from servers go to `handler`.
     ///
@@ -87,8 +93,8 @@ impl Pool {
         deadline: Instant,
     ) -> Result<Connection> {
         let mut dial = match self.open_or_dial(address, deadline) {
-            Ok(Ok(connection)) => return Ok(connection),
-            Ok(Err(dial)) => dial,
+            Ok(Access::Open(connection)) => return Ok(connection),
+            Ok(Access::Dialling(dial)) => dial,
             Err(fault) => return Err(fault.error(operation, Outcome::NotSent)),
         };
         let dialled = match timeout_at(deadline.into(), dial.wait_for(Option::is_some)).await {
@@ -106,11 +112,7 @@ impl Pool {
     }
 
     /// The open connection, or the dial to wait for.
-    fn open_or_dial(
-        &self,
-        address: &Arc<str>,
-        deadline: Instant,
-    ) -> Result<Result<Connection, watch::Receiver<Dialled>>, Fault> {
+    fn open_or_dial(&self, address: &Arc<str>, deadline: Instant) -> Result<Access, Fault> {
         let mut state = self.0.lock();
         if state.closed {
             return Err(closed());
@@ -120,13 +122,15 @@ impl Pool {
             None => state.peers.entry(Arc::clone(address)).or_default(),
         };
         match &peer.link {
-            Link::Up(connection) if !connection.is_closed() => return Ok(Ok(connection.clone())),
+            Link::Up(connection) if !connection.is_closed() => {
+                return Ok(Access::Open(connection.clone()));
+            }
             Link::Up(connection) if connection.has_answered() => (peer.failures, peer.last) = (0, None),
             Link::Up(_) => peer.failed(Fault::new(
                 ErrorKind::ConnectionClosed,
                 format!("{address} closed the last connection without an answer"),
             )),
-            Link::Dialling(dial, _) => return Ok(Err(dial.clone())),
+            Link::Dialling(dial, _) => return Ok(Access::Dialling(dial.clone())),
             Link::Down => {}
         }
         let not_before = match &peer.last {
@@ -146,7 +150,7 @@ impl Pool {
             sender.send_replace(Some(dialled));
         });
         peer.link = Link::Dialling(dial.clone(), task.abort_handle());
-        Ok(Err(dial))
+        Ok(Access::Dialling(dial))
     }
 
     /// Takes no new requests on `connection`, whose server is about to go away; what is under way goes on.

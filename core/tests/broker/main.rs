@@ -1,5 +1,6 @@
 //! The loopback broker over real sockets, frame by frame.
 #![cfg(feature = "broker")]
+#![allow(clippy::unwrap_used)]
 
 #[cfg(feature = "cli")]
 mod command;

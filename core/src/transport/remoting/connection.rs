@@ -216,12 +216,12 @@ impl Connection {
         &self.0.address
     }
 
-    /// `true` for the first caller only: who then has to sign on at the broker.
-    pub(crate) fn needs_greeting(&self) -> bool {
+    /// Notes that somebody signs on at the broker; `true` for the first caller.
+    pub(crate) fn greet(&self) -> bool {
         !self.0.greeted.load(Ordering::Relaxed) && !self.0.greeted.swap(true, Ordering::Relaxed)
     }
 
-    /// Whether somebody was told to sign on.
+    /// Whether somebody signed on at the broker.
     pub(crate) fn is_greeted(&self) -> bool {
         self.0.greeted.load(Ordering::Relaxed)
     }
