@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 
-use crate::client::Consumer;
+use crate::client::{Consumer, Membership};
 pub use crate::client::{Deliveries, Delivery, Settlement};
 use crate::error::Result;
 use crate::message::{MessageQueue, MessageView};
@@ -15,9 +15,7 @@ use crate::options::{ConsumeResult, FilterExpression, PushConsumerOptions};
 /// Consumes topics as a member of a group. Cloning shares the consumer. When the last clone is dropped without a
 /// [`PushConsumer::shutdown`], the consumer ends at once and the servers notice by its closed connections.
 #[derive(Clone)]
-pub struct PushConsumer(Arc<Handle>);
-
-struct Handle(Arc<Consumer>);
+pub struct PushConsumer(Arc<Membership>);
 
 impl PushConsumer {
     /// Starts and calls `listener` for every message, at most [`PushConsumerOptions::concurrency`] at the same time.
@@ -35,7 +33,7 @@ impl PushConsumer {
         let (consumer, deliveries) = Self::start_stream(options).await?;
         let listener = Arc::new(listener);
         for _ in 0..handlers {
-            consumer.0.0.spawn(handle(deliveries.clone(), Arc::clone(&listener)));
+            consumer.0.spawn(handle(deliveries.clone(), Arc::clone(&listener)));
         }
         Ok(consumer)
     }
@@ -46,7 +44,7 @@ impl PushConsumer {
     /// As [`PushConsumer::start`].
     pub async fn start_stream(options: PushConsumerOptions) -> Result<(Self, Deliveries)> {
         let (consumer, deliveries) = Consumer::start(options).await?;
-        Ok((Self(Arc::new(Handle(consumer))), deliveries))
+        Ok((Self(Arc::new(consumer)), deliveries))
     }
 
     /// Adds or replaces a subscription.
@@ -54,7 +52,7 @@ impl PushConsumer {
     /// # Errors
     /// `InvalidArgument` for an illegal topic or an empty expression; `Closed`.
     pub async fn subscribe(&self, topic: &str, filter: FilterExpression) -> Result<()> {
-        self.0.0.subscribe(topic, &filter).await
+        self.0.subscribe(topic, &filter).await
     }
 
     /// Ends a subscription.
@@ -62,32 +60,32 @@ impl PushConsumer {
     /// # Errors
     /// `Closed`.
     pub async fn unsubscribe(&self, topic: &str) -> Result<()> {
-        self.0.0.unsubscribe(topic).await
+        self.0.unsubscribe(topic).await
     }
 
     /// Stops pulling until [`PushConsumer::resume`]; what is under way goes on.
     pub fn suspend(&self) {
-        self.0.0.suspend(true);
+        self.0.suspend(true);
     }
 
     /// Pulls again.
     pub fn resume(&self) {
-        self.0.0.suspend(false);
+        self.0.suspend(false);
     }
 
     /// Queues this consumer holds now.
     pub fn assigned_queues(&self) -> Vec<MessageQueue> {
-        self.0.0.assigned_queues()
+        self.0.assigned_queues()
     }
 
     /// The client id in use.
     pub fn client_id(&self) -> &str {
-        self.0.0.client_id()
+        self.0.client_id()
     }
 
     /// Stops pulling, waits for running listeners (at most 5 s), stores the offsets and signs off. Idempotent.
     pub async fn shutdown(&self) {
-        self.0.0.shutdown().await;
+        self.0.shutdown().await;
     }
 }
 
@@ -105,12 +103,6 @@ where
             tracing::error!(message_id = id, "the listener panicked; the message comes again");
         }
         settlement.settle(result.unwrap_or(ConsumeResult::RetryLater));
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.0.let_go();
     }
 }
 

@@ -7,11 +7,8 @@ use tokio::sync::watch;
 
 use super::store::Queue;
 use crate::codec::remoting::body::perm;
+pub(crate) use crate::message::{DLQ_PREFIX, RETRY_PREFIX};
 
-/// Prefix of a group's retry topic.
-pub(crate) const RETRY_PREFIX: &str = "%RETRY%";
-/// Prefix of a group's dead letter queue.
-pub(crate) const DLQ_PREFIX: &str = "%DLQ%";
 /// Whose route a producer asks for when a topic does not exist yet; sending to it creates the topic.
 pub(crate) const DEFAULT_TOPIC: &str = "TBW102";
 /// Where half messages wait for the end of their transaction.

@@ -7,7 +7,7 @@ mod namespace;
 mod parcel;
 mod sender;
 
-pub(crate) use consume::Consumer;
+pub(crate) use consume::{Consumer, Membership};
 pub use consume::{Deliveries, Delivery, Settlement};
 pub(crate) use instance::Instance;
 pub(crate) use members::GroupMember;

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-const PREFIXES: [&str; 2] = ["%RETRY%", "%DLQ%"];
+use crate::message::{DLQ_PREFIX, RETRY_PREFIX};
+
+const PREFIXES: [&str; 2] = [RETRY_PREFIX, DLQ_PREFIX];
 
 /// Names that belong to the server.
 const SYSTEM: [&str; 7] = [

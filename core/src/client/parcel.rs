@@ -9,7 +9,7 @@ use crate::codec::remoting::header::SendHeader;
 use crate::codec::remoting::record::sys_flag;
 use crate::codec::remoting::{Frame, compression};
 use crate::error::{Error, ErrorKind, Result};
-use crate::message::{Message, Properties, Schedule, properties};
+use crate::message::{Message, Properties, RETRY_PREFIX, Schedule, properties};
 use crate::route::{DEFAULT_TOPIC, WriteQueue};
 
 /// Larger bodies are compressed away from the tasks that read and write sockets.
@@ -165,9 +165,6 @@ impl Sender {
         (small.into(), sys_flag::COMPRESSED)
     }
 }
-
-/// Retry topics of consumer groups.
-const RETRY_PREFIX: &str = "%RETRY%";
 
 fn encode(properties: &Properties) -> Result<String> {
     let text = properties.encode();

@@ -12,3 +12,8 @@ pub use outgoing::{MAX_BODY_BYTES, Message};
 pub(crate) use outgoing::{check_group, check_topic};
 pub use properties::Properties;
 pub use view::{MessageQueue, MessageView};
+
+/// Before the name of a consumer group: the topic its failed messages come again through.
+pub(crate) const RETRY_PREFIX: &str = "%RETRY%";
+/// Before the name of a consumer group: the topic of the messages it has given up.
+pub(crate) const DLQ_PREFIX: &str = "%DLQ%";

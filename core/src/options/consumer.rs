@@ -76,7 +76,8 @@ pub struct PushConsumerOptions {
     pub consume_from: ConsumeFrom,
     /// Messages handled at the same time. Default 20.
     pub concurrency: usize,
-    /// Deliveries before a message becomes a dead letter. Default 16 retries.
+    /// Retries before a message becomes a dead letter. Default 16. Negative: 16, or without limit if orderly, as other
+    /// clients mean it.
     pub max_reconsume_times: i32,
     /// A message not settled for this long is given back for retry. Default 15 min.
     pub consume_timeout: Duration,

@@ -1,6 +1,7 @@
 //! One consumer: its state, its tasks, its beginning and its end.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -25,6 +26,9 @@ const HANDLERS_END: Duration = Duration::from_secs(5);
 /// How long it then waits for messages to be given back, and for the offsets to be stored.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
 
+/// Retries where the options leave the number open.
+const DEFAULT_RECONSUME_TIMES: i32 = 16;
+
 /// What a consumer is doing, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
@@ -40,6 +44,9 @@ struct Assigned {
     queue: Arc<ProcessQueue>,
     puller: AbortHandle,
 }
+
+/// The hold on a running consumer: it ends, without a farewell, when this is dropped.
+pub(crate) struct Membership(Arc<Consumer>);
 
 /// A member of a consumer group.
 pub(crate) struct Consumer {
@@ -68,8 +75,11 @@ impl Consumer {
     ///
     /// # Errors
     /// `InvalidArgument`; those of [`Instance::start`].
-    pub(crate) async fn start(options: PushConsumerOptions) -> Result<(Arc<Self>, Deliveries)> {
+    pub(crate) async fn start(mut options: PushConsumerOptions) -> Result<(Membership, Deliveries)> {
         check_options(&options)?;
+        if options.max_reconsume_times < 0 {
+            options.max_reconsume_times = if options.orderly { i32::MAX } else { DEFAULT_RECONSUME_TIMES };
+        }
         let instance = Instance::start(options.client.clone()).await?;
         let group = instance.namespace().wrap(&options.group).into_owned();
         // Room for a few rounds of all handlers; the queues themselves limit what is kept.
@@ -94,10 +104,9 @@ impl Consumer {
             ended: tokio::sync::Mutex::default(),
             options,
         });
-        if let Err(error) = consumer.first_subscriptions() {
-            consumer.instance().shutdown().await;
-            return Err(error);
-        }
+        // From here on whatever ends this call early ends the tasks too.
+        let membership = Membership(Arc::clone(&consumer));
+        consumer.first_subscriptions()?;
         consumer.instance().register_consumer(&consumer.requests.group, Arc::clone(&consumer) as _);
         let settler = tokio::spawn(settle::run(Arc::clone(&consumer), to_settle));
         *consumer.settler.lock().unwrap_or_else(PoisonError::into_inner) = Some(settler);
@@ -108,7 +117,7 @@ impl Consumer {
         if consumer.options.orderly && consumer.is_clustering() {
             consumer.spawn(orderly::keep_locks(Arc::clone(&consumer)));
         }
-        Ok((consumer, Deliveries::new(deliveries)))
+        Ok((membership, Deliveries::new(deliveries)))
     }
 
     fn first_subscriptions(&self) -> Result<()> {
@@ -116,8 +125,11 @@ impl Consumer {
             self.subscriptions.add(&self.server_name(topic), filter, self.started_ms)?;
         }
         if self.is_clustering() {
-            let retry_topic = format!("%RETRY%{}", self.requests.group);
-            self.subscriptions.add(&retry_topic, &FilterExpression::all(), self.started_ms)?;
+            self.subscriptions.add(
+                &self.requests.retry_topic(),
+                &FilterExpression::all(),
+                self.started_ms,
+            )?;
         }
         Ok(())
     }
@@ -212,6 +224,11 @@ impl Consumer {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The assigned queue of this name.
+    pub(super) fn queue(&self, name: &MessageQueue) -> Option<Arc<ProcessQueue>> {
+        self.lock_queues().get(name).map(|assigned| Arc::clone(&assigned.queue))
+    }
+
     /// All assigned queues.
     pub(super) fn queues(&self) -> Vec<Arc<ProcessQueue>> {
         self.lock_queues().values().map(|assigned| Arc::clone(&assigned.queue)).collect()
@@ -225,11 +242,13 @@ impl Consumer {
         })
     }
 
-    /// Assigns `queue` and pulls it; an earlier one of the same name is dropped.
-    pub(super) fn assign(self: &Arc<Self>, queue: ProcessQueue) {
+    /// Assigns `queue` and pulls it; `earlier` is dropped. Nothing happens if the consumer ends, or if another queue
+    /// than `earlier` is assigned under this name.
+    pub(super) fn assign(self: &Arc<Self>, queue: ProcessQueue, earlier: Option<&Arc<ProcessQueue>>) {
         let queue = Arc::new(queue);
         let mut queues = self.lock_queues();
-        if *self.phase.borrow() != Phase::Running {
+        let assigned = queues.get(queue.queue()).map(|assigned| Arc::as_ptr(&assigned.queue));
+        if *self.phase.borrow() != Phase::Running || assigned != earlier.map(Arc::as_ptr) {
             return;
         }
         let puller = tokio::spawn(pull::run(Arc::clone(self), Arc::clone(&queue))).abort_handle();
@@ -256,7 +275,7 @@ impl Consumer {
     /// a second call waits for the first.
     pub(crate) async fn shutdown(&self) {
         let mut ended = self.ended.lock().await;
-        if std::mem::replace(&mut *ended, true) {
+        if *ended {
             return;
         }
         self.phase.send_replace(Phase::Closing);
@@ -292,10 +311,11 @@ impl Consumer {
         let _ = timeout_at(deadline.into(), last_requests).await;
         self.abort();
         self.instance().shutdown().await;
+        *ended = true;
     }
 
     /// Ends without waiting for anything and without telling the brokers.
-    pub(crate) fn abort(&self) {
+    fn abort(&self) {
         self.phase.send_replace(Phase::Draining);
         self.lock_queues().drain().for_each(|(_, assigned)| assigned.drop_queue());
         self.pending.close();
@@ -303,11 +323,21 @@ impl Consumer {
         let settler = self.settler.lock().unwrap_or_else(PoisonError::into_inner).take();
         settler.inspect(JoinHandle::abort);
     }
+}
 
-    /// Breaks the ring of consumer and instance, for a consumer that is let go of without a shutdown.
-    pub(crate) fn let_go(&self) {
-        self.abort();
-        self.instance().forget_consumer(&self.requests.group);
+impl Deref for Membership {
+    type Target = Arc<Consumer>;
+
+    fn deref(&self) -> &Arc<Consumer> {
+        &self.0
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.0.abort();
+        // The instance holds the consumer, and the consumer the instance.
+        self.0.instance().forget_consumer(&self.0.requests.group);
     }
 }
 

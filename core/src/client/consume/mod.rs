@@ -16,5 +16,5 @@ mod settle;
 mod subscriptions;
 mod troubles;
 
-pub(crate) use consumer::Consumer;
+pub(crate) use consumer::{Consumer, Membership};
 pub use delivery::{Deliveries, Delivery, Settlement};

@@ -245,6 +245,11 @@ impl ProcessQueue {
         Some(state.commit_offset()).filter(|offset| *offset > state.stored)
     }
 
+    /// Stores nothing of this queue any more: it was reset.
+    pub(super) fn supersede(&self) {
+        self.lock().stored = i64::MAX;
+    }
+
     /// Notes that the broker has stored `offset`.
     pub(super) fn committed(&self, offset: i64) {
         let mut state = self.lock();

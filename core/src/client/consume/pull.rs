@@ -17,7 +17,7 @@ use crate::codec::remoting::decode_messages;
 use crate::codec::remoting::header::{PullHeader, PullReplyHeader, pull_flag};
 use crate::codec::remoting::record::{RecordError, take_record};
 use crate::error::{Error, ErrorKind, Result};
-use crate::message::{MessageView, properties};
+use crate::message::{MessageView, RETRY_PREFIX, properties};
 use crate::options::ConsumeFrom;
 
 /// Pause after a first fault is random up to this; every further one doubles it.
@@ -142,8 +142,9 @@ impl Puller {
             why,
             "the broker moved the offset"
         );
-        self.consumer.reset_offset(name, next).await?;
-        Ok(Duration::ZERO)
+        self.consumer.reset_offset(&self.queue, next).await?;
+        // Another puller has taken over; this one is being ended.
+        Ok(PAUSE_CAP)
     }
 
     async fn deliver(
@@ -254,7 +255,7 @@ impl Consumer {
                 return Ok(());
             }
         }
-        let is_retry = name.topic.starts_with("%RETRY%");
+        let is_retry = name.topic.starts_with(RETRY_PREFIX);
         let offset = match from {
             ConsumeFrom::LastOffset if is_retry => 0,
             ConsumeFrom::FirstOffset => 0,

@@ -10,18 +10,18 @@ use super::assignment::by_average;
 use super::consumer::Consumer;
 use super::process_queue::ProcessQueue;
 use crate::error::{Error, ErrorKind, Result};
-use crate::message::MessageQueue;
+use crate::message::{MessageQueue, RETRY_PREFIX};
 
 /// How soon to try again when something was missing: a topic, a broker, the membership itself.
 const INCOMPLETE: Duration = Duration::from_secs(1);
 
 /// Shares out when a broker says so and in the interval of the options, until the consumer ends. `last` is how it went
 /// at the start.
-pub(super) async fn run(consumer: Arc<Consumer>, mut last: Result<()>) {
+pub(super) async fn run(consumer: Arc<Consumer>, mut last: Result<Shared>) {
     let interval = consumer.options.rebalance_interval;
-    report(&Ok(()), &last);
+    report(&Ok(Shared::All), &last);
     loop {
-        let wait = if last.is_ok() { interval } else { interval.min(INCOMPLETE) };
+        let wait = if matches!(last, Ok(Shared::All)) { interval } else { interval.min(INCOMPLETE) };
         tokio::select! {
             () = consumer.rebalance_due.notified() => {}
             () = sleep(wait) => {}
@@ -32,14 +32,22 @@ pub(super) async fn run(consumer: Arc<Consumer>, mut last: Result<()>) {
     }
 }
 
-/// One line when it begins to fail; a topic that is still to be created is no fault.
-fn report(last: &Result<()>, now: &Result<()>) {
+/// How far the queues could be shared out without a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shared {
+    All,
+    /// The broker has yet to create the group's retry topic.
+    NotRetries,
+}
+
+/// One line when it begins to fail.
+fn report(last: &Result<Shared>, now: &Result<Shared>) {
     match (last, now) {
-        (_, Ok(())) => {}
-        (Ok(()), Err(error)) if error.kind() != ErrorKind::TopicNotFound => {
+        (_, Ok(_)) => {}
+        (Ok(_), Err(error)) => {
             tracing::warn!(%error, "the queues could not be shared out; it is tried again");
         }
-        (_, Err(error)) => tracing::debug!(%error, "the queues could not be shared out"),
+        (Err(_), Err(error)) => tracing::debug!(%error, "the queues could not be shared out"),
     }
 }
 
@@ -48,21 +56,25 @@ impl Consumer {
     ///
     /// # Errors
     /// The first fault; the other topics were shared out all the same, and it has to be done again soon.
-    pub(super) async fn rebalance(self: &Arc<Self>) -> Result<()> {
+    pub(super) async fn rebalance(self: &Arc<Self>) -> Result<Shared> {
         let _sharing_out = self.sharing_out.lock().await;
         let topics = self.subscriptions.topics();
         let orphans: Vec<_> =
             self.queues().iter().map(|q| q.queue().clone()).filter(|q| !topics.contains(&q.topic)).collect();
         self.give_up(&orphans).await;
-        let mut result = Ok(());
+        let (mut result, mut shared) = (Ok(()), Shared::All);
         for topic in topics {
-            let shared = match self.share(&topic).await {
+            let taken = match self.share(&topic).await {
                 Ok(queues) => self.take(&topic, queues).await,
+                Err(error) if error.kind() == ErrorKind::TopicNotFound && topic.starts_with(RETRY_PREFIX) => {
+                    shared = Shared::NotRetries;
+                    Ok(())
+                }
                 Err(error) => Err(error),
             };
-            result = result.and(shared);
+            result = result.and(taken);
         }
-        result
+        result.map(|()| shared)
     }
 
     /// The queues of `topic` that are this member's.
@@ -95,7 +107,7 @@ impl Consumer {
             self.queues().iter().map(|q| q.queue().clone()).filter(|q| q.topic == topic).collect();
         let (kept, lost): (Vec<_>, Vec<_>) =
             held.into_iter().partition(|queue| queues.contains(queue) && self.is_pulled(queue));
-        self.give_up(&lost).await;
+        let lost = self.give_up(&lost).await;
         let new: Vec<_> = queues.into_iter().filter(|queue| !kept.contains(queue)).collect();
         let wanted = new.len();
         let new =
@@ -103,13 +115,19 @@ impl Consumer {
         let locked = new.len();
         let begun = join_all(new.into_iter().map(async |name| {
             let queue = ProcessQueue::new(name);
+            let before = lost.iter().find(|lost| lost.queue() == queue.queue() && lost.next_offset() >= 0);
+            if let Some(before) = before.filter(|_| !self.is_clustering()) {
+                // Nobody but this member knows how far it came.
+                queue.begin(before.commit_offset(), true);
+                return queue;
+            }
             // The puller tries again if this fails.
             if let Err(error) = self.begin(&queue).await {
                 self.troubles.failed("the first offset could not be found", queue.queue(), &error);
             }
             queue
         }));
-        begun.await.into_iter().for_each(|queue| self.assign(queue));
+        begun.await.into_iter().for_each(|queue| self.assign(queue, None));
         if locked == wanted {
             return Ok(());
         }
@@ -118,21 +136,24 @@ impl Consumer {
         Err(Error::new(ErrorKind::Busy, "rebalance", text))
     }
 
-    /// Drops `queues`, stores how far they came, and lets others lock them.
-    async fn give_up(&self, queues: &[MessageQueue]) {
+    /// Drops `queues`, stores how far they came, and lets others lock them. Returns what was dropped.
+    async fn give_up(&self, queues: &[MessageQueue]) -> Vec<Arc<ProcessQueue>> {
         let dropped: Vec<_> = queues.iter().filter_map(|queue| self.unassign(queue)).collect();
         self.commit(&dropped).await;
         self.unlock(&dropped).await;
+        dropped
     }
 
     /// Goes on with `queue` at `offset`, forwards or backwards; what is under way of it is forgotten.
-    pub(super) async fn reset_offset(self: &Arc<Self>, queue: &MessageQueue, offset: i64) -> Result<()> {
+    pub(super) async fn reset_offset(self: &Arc<Self>, queue: &Arc<ProcessQueue>, offset: i64) -> Result<()> {
+        let _storing = queue.storing.lock().await;
         if self.is_clustering() {
-            self.requests.store_offset(queue, offset).await?;
+            self.requests.store_offset(queue.queue(), offset).await?;
         }
-        let reset = ProcessQueue::new(queue.clone());
+        queue.supersede();
+        let reset = ProcessQueue::new(queue.queue().clone());
         reset.begin(offset, true);
-        self.assign(reset);
+        self.assign(reset, Some(queue));
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use crate::codec::remoting::body::{ConsumerList, JsonBody, LockReply, LockReques
 use crate::codec::remoting::codes::{request, response};
 use crate::codec::remoting::header::{PullHeader, PullReplyHeader, SendHeader};
 use crate::error::{Error, ErrorKind, Outcome, Result};
-use crate::message::{MessageQueue, MessageView, properties};
+use crate::message::{MessageQueue, MessageView, RETRY_PREFIX, properties};
 use crate::route::{DEFAULT_TOPIC, Route};
 
 /// Longer than the broker holds a pull: brokers look for expired ones only every 5 s.
@@ -39,6 +39,10 @@ pub(super) struct Requests {
 }
 
 impl Requests {
+    pub(super) fn retry_topic(&self) -> String {
+        format!("{RETRY_PREFIX}{}", self.group)
+    }
+
     pub(super) async fn route(&self, topic: &str) -> Result<Arc<Route>> {
         self.instance.route("consume", topic, None, self.instance.request_deadline()).await
     }
@@ -200,7 +204,7 @@ impl Requests {
     /// Publishes a copy of `message` to the group's retry topic. One retry more than allowed makes the broker put it
     /// into the dead letter queue.
     pub(super) async fn republish(&self, message: &MessageView, topic: &str, delay_level: i32) -> Result<()> {
-        let retry_topic = format!("%RETRY%{}", self.group);
+        let retry_topic = self.retry_topic();
         let route = self.route(&retry_topic).await?;
         let Some(queue) = route.select(self.instance.health(), Some(&message.broker)) else {
             let text = format!("no queue of {retry_topic} can be written");

@@ -76,13 +76,11 @@ impl Consumer {
         };
         let _sharing_out = self.sharing_out.lock().await;
         for (queue, offset) in reset.offsets {
-            let queue = MessageQueue::from(queue);
-            if !self.is_pulled(&queue) {
-                continue;
-            }
-            tracing::info!(topic = queue.topic, queue = queue.id, offset, "the offset is reset by request");
+            let Some(queue) = self.queue(&MessageQueue::from(queue)) else { continue };
+            let name = queue.queue();
+            tracing::info!(topic = name.topic, queue = name.id, offset, "the offset is reset by request");
             if let Err(error) = self.reset_offset(&queue, offset).await {
-                tracing::warn!(%error, topic = queue.topic, queue = queue.id, "the offset could not be reset");
+                tracing::warn!(%error, topic = name.topic, queue = name.id, "the offset could not be reset");
             }
         }
     }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::batch;
 use super::compression::{MAX_DECOMPRESSED_BYTES, decompress};
 use super::record::{RecordError, StoredMessage, body_crc, sys_flag};
-use crate::message::{MessageView, OffsetMessageId, Properties, properties};
+use crate::message::{MessageView, OffsetMessageId, Properties, RETRY_PREFIX, properties};
 
 /// Reads the body of a pull from `broker`: decompresses, takes inner batches apart, and shows a retried message under
 /// its original topic. A damaged message is an error in its place; the others are still read.
@@ -94,7 +94,7 @@ fn view(stored: StoredMessage, store_size: i32, body_crc: i32, broker: &str) -> 
 /// A message in a retry topic is shown under the topic it was first sent to.
 fn original_topic<'a>(topic: &'a str, properties: &'a Properties) -> &'a str {
     match properties.get(properties::RETRY_TOPIC) {
-        Some(original) if topic.starts_with("%RETRY%") => original,
+        Some(original) if topic.starts_with(RETRY_PREFIX) => original,
         _ => topic,
     }
 }
