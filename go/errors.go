@@ -135,7 +135,11 @@ func fault(ctx context.Context, err error) error {
 	if ctx != nil {
 		switch e.Kind {
 		case ErrCancelled:
-			e.cause = context.Cause(ctx)
+			// At the deadline the context and the core end the call at the same time, whichever is first.
+			if e.cause = context.Cause(ctx); errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				e.Kind, e.Retryable = ErrTimeout, true
+				e.Text = e.Operation + ": the deadline passed"
+			}
 		case ErrTimeout:
 			if _, ok := ctx.Deadline(); ok {
 				e.cause = context.DeadlineExceeded

@@ -1,0 +1,622 @@
+package tminus_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	tminus "github.com/tminus-mq/tminus/go"
+	"github.com/tminus-mq/tminus/go/tminustest"
+)
+
+// The shared scenarios, see core/tests/scenarios/README.md.
+
+const scenarioFolder = "../core/tests/scenarios"
+
+// notInGo is what Go cannot run, with the reason; nothing so far.
+var notInGo = map[string]string{}
+
+type scenario struct {
+	ID        string            `json:"id"`
+	Title     string            `json:"title"`
+	Protocols []string          `json:"protocols"`
+	NotOn     map[string]string `json:"not_on"`
+	Broker    struct {
+		Clock            string   `json:"clock"`
+		TLS              bool     `json:"tls"`
+		Users            []string `json:"users"`
+		AutoCreateTopics *bool    `json:"auto_create_topics"`
+		Persona          string   `json:"persona"`
+	} `json:"broker"`
+	Steps []step `json:"steps"`
+}
+
+// step has the fields of all kinds of steps; Do says which.
+type step struct {
+	Do                string        `json:"do"`
+	Name              string        `json:"name"`
+	Endpoint          string        `json:"endpoint"`
+	Retries           *int          `json:"retries"`
+	TLS               *tlsSpec      `json:"tls"`
+	User              string        `json:"user"`
+	Error             *errorSpec    `json:"error"`
+	Topic             string        `json:"topic"`
+	Group             string        `json:"group"`
+	Filter            string        `json:"filter"`
+	FailFirst         int32         `json:"fail_first"`
+	MaxReconsumeTimes int           `json:"max_reconsume_times"`
+	Producer          string        `json:"producer"`
+	As                string        `json:"as"`
+	Message           *messageSpec  `json:"message"`
+	Messages          []messageSpec `json:"messages"`
+	Count             int           `json:"count"`
+	Mode              string        `json:"mode"`
+	ShardingKey       string        `json:"sharding_key"`
+	TimeoutMs         int           `json:"timeout_ms"`
+	Consumers         []string      `json:"consumers"`
+	Of                []string      `json:"of"`
+	WithinMs          int           `json:"within_ms"`
+	InOrder           bool          `json:"in_order"`
+	EachGets          int           `json:"each_gets"`
+	SameQueue         bool          `json:"same_queue"`
+	View              *viewSpec     `json:"view"`
+	LateOK            bool          `json:"late_ok"`
+	ForMs             int           `json:"for_ms"`
+	Ms                int64         `json:"ms"`
+	Visible           *int          `json:"visible"`
+	DownMs            int           `json:"down_ms"`
+	Request           int32         `json:"request"`
+	Times             int           `json:"times"`
+	Fault             string        `json:"fault"`
+	Code              int32         `json:"code"`
+	What              string        `json:"what"`
+}
+
+type tlsSpec struct {
+	Trust      string `json:"trust"`
+	ServerName string `json:"server_name"`
+	Insecure   bool   `json:"insecure"`
+}
+
+type errorSpec struct {
+	Kind    string `json:"kind"`
+	Outcome string `json:"outcome"`
+}
+
+type messageSpec struct {
+	Topic          *string           `json:"topic"`
+	Body           *string           `json:"body"`
+	BodyBytes      int               `json:"body_bytes"`
+	Tag            string            `json:"tag"`
+	Keys           []string          `json:"keys"`
+	Properties     map[string]string `json:"properties"`
+	DeliverAfterMs *int64            `json:"deliver_after_ms"`
+	DeliverInMs    *int64            `json:"deliver_in_ms"`
+	DelayLevel     int               `json:"delay_level"`
+	RawTime        *struct {
+		Name string `json:"name"`
+		InMs int64  `json:"in_ms"`
+	} `json:"raw_time"`
+}
+
+type viewSpec struct {
+	Tag            *string           `json:"tag"`
+	Keys           []string          `json:"keys"`
+	Properties     map[string]string `json:"properties"`
+	ReconsumeTimes *int32            `json:"reconsume_times"`
+}
+
+func scenarios(t *testing.T) []scenario {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(scenarioFolder, "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scenarios in %s: %v", scenarioFolder, err)
+	}
+	var all []scenario
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decoder := json.NewDecoder(bytes.NewReader(text))
+		decoder.DisallowUnknownFields()
+		var some []scenario
+		if err := decoder.Decode(&some); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		all = append(all, some...)
+	}
+	return all
+}
+
+func TestScenariosOnTheLoopbackBroker(t *testing.T) { runScenarios(t, "loopback", "") }
+
+func TestScenariosOnApacheRocketMQ(t *testing.T) {
+	address := os.Getenv("TMINUS_TEST_APACHE")
+	if address == "" {
+		t.Skip("TMINUS_TEST_APACHE is not set; `make test-apache` starts the server and sets it")
+	}
+	runScenarios(t, "apache5", address)
+}
+
+// runScenarios runs every scenario on server and accounts for every id.
+func runScenarios(t *testing.T, server, address string) {
+	run, leftOut := 0, 0
+	for _, s := range scenarios(t) {
+		reason, left := s.NotOn[server]
+		if !left {
+			reason, left = notInGo[s.ID]
+		}
+		if left {
+			t.Logf("%s: not applicable: %s", s.ID, reason)
+			leftOut++
+			continue
+		}
+		run++
+		t.Run(s.ID, func(t *testing.T) { runScenario(t, &s, server, address) })
+	}
+	t.Logf("%s: %d scenarios run, %d not applicable", server, run, leftOut)
+	if run == 0 {
+		t.Error("no scenario was run")
+	}
+}
+
+type sent struct {
+	body string
+	due  time.Time
+}
+
+type arrival struct {
+	consumer string
+	message  *tminus.MessageView
+	at       time.Time
+}
+
+type scenarioRun struct {
+	t         *testing.T
+	broker    *tminustest.Broker
+	virtual   bool
+	endpoint  string
+	lateness  time.Duration
+	prefix    string
+	producers map[string]*tminus.Producer
+	consumers map[string]*tminus.PushConsumer
+	sent      map[string][]sent
+
+	mutex    sync.Mutex
+	arrivals []arrival
+	arrived  chan struct{} // capacity 1: something arrived since it was last read
+}
+
+func runScenario(t *testing.T, s *scenario, server, address string) {
+	r := &scenarioRun{
+		t: t, endpoint: address, lateness: 1500 * time.Millisecond,
+		prefix:    fmt.Sprintf("g%d-%d-", os.Getpid(), time.Now().UnixNano()%1e12),
+		producers: make(map[string]*tminus.Producer), consumers: make(map[string]*tminus.PushConsumer),
+		sent: make(map[string][]sent), arrived: make(chan struct{}, 1),
+	}
+	if server == "loopback" {
+		r.startBroker(s)
+	}
+	t.Cleanup(func() {
+		for _, c := range r.consumers {
+			c.Close(context.Background())
+		}
+		for _, p := range r.producers {
+			p.Close(context.Background())
+		}
+	})
+	for i, step := range s.Steps {
+		if err := r.step(&step); err != nil {
+			t.Fatalf("step %d (%s) of %q: %v", i+1, step.Do, s.Title, err)
+		}
+	}
+}
+
+func (r *scenarioRun) startBroker(s *scenario) {
+	var options []tminustest.Option
+	if r.virtual = s.Broker.Clock == "virtual"; r.virtual {
+		options = append(options, tminustest.VirtualClock())
+	}
+	if s.Broker.TLS {
+		options = append(options, tminustest.TLS())
+	}
+	for _, user := range s.Broker.Users {
+		access, secret, _ := strings.Cut(user, ":")
+		options = append(options, tminustest.User(access, secret))
+	}
+	if s.Broker.AutoCreateTopics != nil && !*s.Broker.AutoCreateTopics {
+		options = append(options, tminustest.NoAutoCreateTopics())
+	}
+	personas := map[string]tminustest.Persona{
+		"": tminustest.Loopback, "loopback": tminustest.Loopback, "apache5": tminustest.Apache5,
+		"apache4": tminustest.Apache4, "huawei": tminustest.Huawei,
+	}
+	options = append(options, tminustest.As(personas[s.Broker.Persona]))
+	r.broker = tminustest.Start(r.t, options...)
+	r.endpoint, r.lateness = r.broker.Endpoint(), 250*time.Millisecond
+}
+
+func (r *scenarioRun) now() time.Time {
+	if r.broker != nil {
+		return r.broker.Now()
+	}
+	return time.Now()
+}
+
+func (r *scenarioRun) step(s *step) error {
+	switch s.Do {
+	case "producer":
+		return r.startProducer(s)
+	case "consumer":
+		return r.startConsumer(s)
+	case "send":
+		return r.send(s)
+	case "expect":
+		return r.expect(s)
+	case "expect_none":
+		time.Sleep(time.Duration(or(s.ForMs, 300)) * time.Millisecond)
+		if got := r.of(names(s)); len(got) > 0 {
+			return fmt.Errorf("received %q although nothing was due", got[0].message.Body)
+		}
+		return nil
+	case "advance":
+		visible, err := r.broker.Advance(time.Duration(s.Ms) * time.Millisecond)
+		if err == nil && s.Visible != nil && visible != *s.Visible {
+			err = fmt.Errorf("%d messages became visible, expected %d", visible, *s.Visible)
+		}
+		return err
+	case "restart_broker":
+		return r.broker.Restart(r.t.Context(), time.Duration(s.DownMs)*time.Millisecond)
+	case "inject":
+		faults := map[string]tminustest.Fault{
+			"swallow": tminustest.Swallow, "close_before": tminustest.CloseBefore, "close_after": tminustest.CloseAfter,
+			"refuse": tminustest.Refuse(s.Code, "injected"),
+		}
+		return r.broker.Inject(s.Request, or(s.Times, 1), faults[s.Fault])
+	case "close":
+		if p, ok := r.producers[s.What]; ok {
+			return p.Close(r.t.Context())
+		}
+		return r.consumers[s.What].Close(r.t.Context())
+	default:
+		return fmt.Errorf("unknown step %q", s.Do)
+	}
+}
+
+// resource is the unique name behind a logical topic or group.
+func (r *scenarioRun) resource(name string) string {
+	if raw, ok := strings.CutPrefix(name, "!"); ok || name == "" {
+		return raw
+	}
+	if group, ok := strings.CutPrefix(name, "%DLQ%"); ok {
+		return "%DLQ%" + r.prefix + group
+	}
+	return r.prefix + name
+}
+
+func (r *scenarioRun) client(s *step) (options tminus.ClientOptions, endpoint string) {
+	endpoint = r.endpoint
+	if s.Endpoint == "nowhere" {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		endpoint = listener.Addr().String()
+		listener.Close()
+	}
+	if r.broker != nil {
+		options.Clock = r.broker.Clock()
+	}
+	if s.User != "" {
+		access, secret, _ := strings.Cut(s.User, ":")
+		options.Credentials = &tminus.Credentials{AccessKey: access, SecretKey: secret}
+	}
+	if s.TLS != nil {
+		options.TLS = &tminus.TLSConfig{ServerName: s.TLS.ServerName, InsecureSkipVerify: s.TLS.Insecure}
+		switch s.TLS.Trust {
+		case "broker":
+			options.TLS.CA = r.broker.CA()
+		case "other":
+			options.TLS.CA = tminustest.Start(r.t, tminustest.TLS()).CA()
+		}
+	}
+	return options, endpoint
+}
+
+func (r *scenarioRun) startProducer(s *step) error {
+	client, endpoint := r.client(s)
+	options := &tminus.ProducerOptions{ClientOptions: client, Group: r.prefix + "producers"}
+	if s.Retries != nil {
+		if options.Retries = *s.Retries; *s.Retries == 0 {
+			options.Retries = -1
+		}
+	}
+	producer, err := tminus.NewProducer(r.t.Context(), endpoint, options)
+	if err == nil {
+		r.producers[or(s.Name, "producer")] = producer
+	}
+	return check(err, s.Error)
+}
+
+func (r *scenarioRun) startConsumer(s *step) error {
+	client, endpoint := r.client(s)
+	consumer, err := tminus.NewPushConsumer(r.t.Context(), endpoint, r.resource(or(s.Group, "g")),
+		&tminus.PushConsumerOptions{
+			ClientOptions: client, ConsumeFrom: tminus.FirstOffset, MaxReconsumeTimes: s.MaxReconsumeTimes,
+			Subscriptions: map[string]tminus.Filter{r.resource(or(s.Topic, "t")): {Tags: s.Filter}},
+		})
+	if err != nil {
+		return err
+	}
+	name := or(s.Name, "consumer")
+	r.consumers[name] = consumer
+	go consumer.ConsumeBatch(context.Background(), 1, func(_ context.Context, deliveries []*tminus.Delivery) {
+		d, at := deliveries[0], r.now()
+		if d.Message.ReconsumeTimes < s.FailFirst {
+			d.Settle(tminus.RetryAfterLevel(1))
+			return
+		}
+		r.mutex.Lock()
+		r.arrivals = append(r.arrivals, arrival{name, d.Message, at})
+		r.mutex.Unlock()
+		d.Settle(tminus.Success)
+		select {
+		case r.arrived <- struct{}{}:
+		default:
+		}
+	})
+	return nil
+}
+
+func (r *scenarioRun) of(consumers []string) []arrival {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return slices.DeleteFunc(slices.Clone(r.arrivals), func(a arrival) bool { return !slices.Contains(consumers, a.consumer) })
+}
+
+func (r *scenarioRun) message(spec *messageSpec, label string, number int) (*tminus.Message, sent) {
+	name := fmt.Sprintf("%s-%d", label, number)
+	body := name
+	switch {
+	case spec.Body != nil:
+		body = *spec.Body
+	case spec.BodyBytes > 0:
+		body = strings.Repeat(name+" ", spec.BodyBytes/(len(name)+1)+1)[:spec.BodyBytes]
+	}
+	topic := "t"
+	if spec.Topic != nil {
+		topic = *spec.Topic
+	}
+	m := &tminus.Message{
+		Topic: r.resource(topic), Body: []byte(body), Tag: spec.Tag, Keys: spec.Keys, Properties: map[string]string{},
+		DelayLevel: spec.DelayLevel,
+	}
+	for name, value := range spec.Properties {
+		m.Properties[name] = value
+	}
+	now := r.now()
+	ahead := func(ms int64) time.Time { return now.Add(time.Duration(ms) * time.Millisecond) }
+	out := sent{body: body}
+	if spec.DeliverAfterMs != nil {
+		m.DeliverAfter = time.Duration(*spec.DeliverAfterMs) * time.Millisecond
+		out.due = ahead(*spec.DeliverAfterMs)
+	}
+	if spec.DeliverInMs != nil {
+		m.DeliverAt = ahead(*spec.DeliverInMs)
+		out.due = m.DeliverAt
+	}
+	if spec.DelayLevel == 1 {
+		out.due = ahead(1000)
+	}
+	if spec.RawTime != nil {
+		out.due = ahead(spec.RawTime.InMs)
+		m.Properties[spec.RawTime.Name] = fmt.Sprint(out.due.UnixMilli())
+	}
+	return m, out
+}
+
+func (r *scenarioRun) send(s *step) error {
+	producer := r.producers[or(s.Producer, "producer")]
+	specs := s.Messages
+	if s.Message != nil {
+		specs = slices.Repeat([]messageSpec{*s.Message}, or(s.Count, 1))
+	}
+	var messages []*tminus.Message
+	for i := range specs {
+		m, out := r.message(&specs[i], s.As, i)
+		messages = append(messages, m)
+		r.sent[s.As] = append(r.sent[s.As], out)
+	}
+	one := func(m *tminus.Message) error {
+		ctx := r.t.Context()
+		if s.TimeoutMs > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, time.Duration(s.TimeoutMs)*time.Millisecond)
+			defer cancel()
+		}
+		var err error
+		switch {
+		case s.Mode == "one_way":
+			err = producer.SendOneWay(ctx, m)
+		case s.ShardingKey != "":
+			_, err = producer.SendByKey(ctx, m, s.ShardingKey)
+		default:
+			_, err = producer.Send(ctx, m)
+		}
+		return check(err, s.Error)
+	}
+	switch s.Mode {
+	case "batch":
+		_, err := producer.SendBatch(r.t.Context(), messages)
+		return check(err, s.Error)
+	case "concurrent":
+		errs := make([]error, len(messages))
+		var senders sync.WaitGroup
+		for i, m := range messages {
+			senders.Add(1)
+			go func() {
+				defer senders.Done()
+				errs[i] = one(m)
+			}()
+		}
+		senders.Wait()
+		return errors.Join(errs...)
+	default:
+		for _, m := range messages {
+			if err := one(m); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func (r *scenarioRun) expect(s *step) error {
+	var expected []sent
+	due := make(map[string]time.Time)
+	for _, label := range s.Of {
+		expected = append(expected, r.sent[label]...)
+	}
+	for _, e := range expected {
+		due[e.body] = e.due
+	}
+	arrivals, missing := r.wait(names(s), due, time.Duration(or(s.WithinMs, 10000))*time.Millisecond)
+	if missing > 0 {
+		return fmt.Errorf("%d of %d did not arrive", missing, len(due))
+	}
+	got, queues := make(map[string]int), make(map[tminus.MessageQueue]bool)
+	var order []string
+	for _, a := range arrivals {
+		body := string(a.message.Body)
+		when, known := due[body]
+		if !known {
+			return fmt.Errorf("received %.40q which was not expected", body)
+		}
+		if !slices.Contains(order, body) {
+			order = append(order, body)
+		}
+		got[a.consumer]++
+		queues[a.message.Queue] = true
+		late := a.at.Truncate(time.Millisecond).Sub(when.Truncate(time.Millisecond))
+		if !when.IsZero() && late < 0 {
+			return fmt.Errorf("a message arrived %v early", -late)
+		}
+		if !when.IsZero() && !s.LateOK && !r.virtual && late > r.lateness {
+			return fmt.Errorf("a message arrived %v late", late)
+		}
+		if err := s.View.check(a.message); err != nil {
+			return err
+		}
+	}
+	for _, name := range names(s) {
+		if got[name] < s.EachGets {
+			return fmt.Errorf("%s received %d messages, expected at least %d", name, got[name], s.EachGets)
+		}
+	}
+	if s.SameQueue && len(queues) != 1 {
+		return fmt.Errorf("the messages came from %d queues", len(queues))
+	}
+	for i, e := range expected {
+		if s.InOrder && order[i] != e.body {
+			return fmt.Errorf("the messages came in the order %q", order)
+		}
+	}
+	return nil
+}
+
+// wait takes the arrivals of consumers once every expected body is among them, or after limit.
+func (r *scenarioRun) wait(consumers []string, expected map[string]time.Time, limit time.Duration) ([]arrival, int) {
+	timeout := time.After(limit)
+	for {
+		arrivals := r.of(consumers)
+		seen := make(map[string]bool)
+		for _, a := range arrivals {
+			seen[string(a.message.Body)] = true
+		}
+		missing := 0
+		for body := range expected {
+			if !seen[body] {
+				missing++
+			}
+		}
+		if missing > 0 {
+			select {
+			case <-r.arrived:
+				continue
+			case <-timeout:
+			}
+		}
+		r.forget(consumers)
+		return arrivals, missing
+	}
+}
+
+func (r *scenarioRun) forget(consumers []string) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.arrivals = slices.DeleteFunc(r.arrivals, func(a arrival) bool { return slices.Contains(consumers, a.consumer) })
+}
+
+func (v *viewSpec) check(m *tminus.MessageView) error {
+	if v == nil {
+		return nil
+	}
+	if v.Tag != nil && m.Tag() != *v.Tag {
+		return fmt.Errorf("the tag is %q, expected %q", m.Tag(), *v.Tag)
+	}
+	if v.Keys != nil && !slices.Equal(m.Keys(), v.Keys) {
+		return fmt.Errorf("the keys are %q, expected %q", m.Keys(), v.Keys)
+	}
+	for name, value := range v.Properties {
+		if m.Properties[name] != value {
+			return fmt.Errorf("property %q is %q, expected %q", name, m.Properties[name], value)
+		}
+	}
+	if v.ReconsumeTimes != nil && m.ReconsumeTimes != *v.ReconsumeTimes {
+		return fmt.Errorf("it was delivered %d times before, expected %d", m.ReconsumeTimes, *v.ReconsumeTimes)
+	}
+	return nil
+}
+
+// check compares err with the error that a step expects (nil: success).
+func check(err error, want *errorSpec) error {
+	if want == nil {
+		return err
+	}
+	var failure *tminus.Error
+	if !errors.As(err, &failure) {
+		return fmt.Errorf("got %v, expected %+v", err, *want)
+	}
+	outcome := map[tminus.Outcome]string{tminus.NotSent: "not_sent", tminus.MaybeSent: "maybe_sent", tminus.Done: "done"}
+	if want.Kind != "" && failure.Kind.Error() != "tminus: "+want.Kind ||
+		want.Outcome != "" && outcome[failure.Outcome] != want.Outcome {
+		return fmt.Errorf("got %v (%s, %v), expected %+v", err, failure.Kind, failure.Outcome, *want)
+	}
+	return nil
+}
+
+func names(s *step) []string {
+	if len(s.Consumers) > 0 {
+		return s.Consumers
+	}
+	return []string{"consumer"}
+}
+
+func or[V comparable](value, fallback V) V {
+	var none V
+	if value == none {
+		return fallback
+	}
+	return value
+}
