@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use tminus::runtime::PerProcess;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::runtime::enter;
@@ -41,9 +42,13 @@ fn python_level(level: &Level) -> u8 {
 struct Forwarder;
 
 impl Subscriber for Forwarder {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        // Asked once a callsite; the level is asked every time, because it can change.
+        if metadata.target().starts_with("tminus") { Interest::sometimes() } else { Interest::never() }
+    }
+
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         python_level(metadata.level()) >= THRESHOLD.load(Ordering::Relaxed)
-            && metadata.target().starts_with("tminus")
     }
 
     fn event(&self, event: &Event<'_>) {

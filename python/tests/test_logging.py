@@ -11,19 +11,23 @@ from conftest import PATIENCE, SEND_MESSAGE_V2, Run
 from tminus.testing import Broker
 
 
+def retry_a_send(broker: Broker, topic: str) -> None:
+    with tminus.Producer(broker.endpoint) as producer:
+        broker.inject(SEND_MESSAGE_V2, "refuse", code=2)
+        producer.send(tminus.Message(topic, b"x"))
+
+
 def test_a_retried_send_is_logged(broker: Broker, topic: str):
+    retry_a_send(broker, topic)  # what was off the first time must not stay off
     records: queue.Queue[logging.LogRecord] = queue.Queue()
     handler = logging.handlers.QueueHandler(records)
     logger = logging.getLogger("tminus")
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
     try:
-        with tminus.Producer(broker.endpoint) as producer:
-            producer.send(tminus.Message(topic, b"x"))
-            broker.inject(SEND_MESSAGE_V2, "refuse", code=2)
-            producer.send(tminus.Message(topic, b"x"))
-            while "tried again" not in (record := records.get(timeout=PATIENCE)).getMessage():
-                pass
+        retry_a_send(broker, topic)
+        while "tried again" not in (record := records.get(timeout=PATIENCE)).getMessage():
+            pass
     finally:
         logger.removeHandler(handler)
         logger.setLevel(logging.NOTSET)
@@ -34,10 +38,7 @@ def test_a_retried_send_is_logged(broker: Broker, topic: str):
 def test_a_level_that_is_off_costs_no_record(broker: Broker, topic: str, caplog):
     logging.getLogger("tminus").setLevel(logging.CRITICAL)
     try:
-        with tminus.Producer(broker.endpoint) as producer:
-            producer.send(tminus.Message(topic, b"x"))
-            broker.inject(SEND_MESSAGE_V2, "refuse", code=2)
-            producer.send(tminus.Message(topic, b"x"))
+        retry_a_send(broker, topic)
     finally:
         logging.getLogger("tminus").setLevel(logging.NOTSET)
     assert [record for record in caplog.records if record.name == "tminus"] == []
