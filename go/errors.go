@@ -149,6 +149,16 @@ func fault(ctx context.Context, err error) error {
 	return e
 }
 
+// ended is the error of a call that was not begun, because ctx had ended already.
+func ended(ctx context.Context, operation string) error {
+	e := &Error{Kind: ErrCancelled, Operation: operation, Text: operation + ": the context had ended before the call"}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		e.Kind = ErrTimeout
+	}
+	e.cause = context.Cause(ctx)
+	return e
+}
+
 func invalid(kind Kind, operation, format string, args ...any) error {
 	return &Error{Kind: kind, Operation: operation, Text: operation + ": " + fmt.Sprintf(format, args...)}
 }

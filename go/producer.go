@@ -91,7 +91,7 @@ func (p *Producer) SendToQueue(ctx context.Context, m *Message, queue MessageQue
 }
 
 func (p *Producer) send(ctx context.Context, m *Message, route func(*capi.Message)) (*SendReceipt, error) {
-	wire, err := m.wire()
+	wire, err := m.wire(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (p *Producer) send(ctx context.Context, m *Message, route func(*capi.Messag
 // other on one goroutine, so a callback should not block for long. An error of SendAsync itself means that nothing was
 // sent and done is not called.
 func (p *Producer) SendAsync(ctx context.Context, m *Message, done func(*SendReceipt, error)) error {
-	wire, err := m.wire()
+	wire, err := m.wire(ctx)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (p *Producer) SendAsync(ctx context.Context, m *Message, done func(*SendRec
 
 // SendOneWay hands m to the connection and does not wait for the server.
 func (p *Producer) SendOneWay(ctx context.Context, m *Message) error {
-	wire, err := m.wire()
+	wire, err := m.wire(ctx)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (p *Producer) SendOneWay(ctx context.Context, m *Message) error {
 func (p *Producer) SendBatch(ctx context.Context, messages []*Message) (*SendReceipt, error) {
 	batch := make([]*capi.Message, len(messages))
 	for i, m := range messages {
-		wire, err := m.wire()
+		wire, err := m.wire(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -179,8 +179,11 @@ func publicQueues(queues []capi.Queue) []MessageQueue {
 	return list
 }
 
-// wire is m for the core; of the delivery fields at most one may be set.
-func (m *Message) wire() (capi.Message, error) {
+// wire is m for the core; of the delivery fields at most one may be set. With a context that has ended nothing is sent.
+func (m *Message) wire(ctx context.Context) (capi.Message, error) {
+	if ctx.Err() != nil {
+		return capi.Message{}, ended(ctx, "send")
+	}
 	if m == nil {
 		return capi.Message{}, invalid(ErrInvalidMessage, "send", "the message is nil")
 	}
