@@ -25,20 +25,17 @@ pub(super) async fn run(node: Arc<Node>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// Does what is due and says how long to wait. What is due on a virtual clock is left to the one who moves it.
+/// Does what is due and says how long to wait. Who moves a virtual clock fires what becomes due on the way; here that
+/// happens only when another broker moved a clock that both run by.
 fn act(node: &Node) -> Duration {
     let now = clock::instant();
     let mut state = node.state();
     delivery::expire(&mut state, now);
     state.groups.expire(now);
     let hold_ends = state.polls.next_expiry().map(|expiry| expiry.saturating_duration_since(now));
-    let due = if node.clock.is_virtual() {
-        None
-    } else {
-        let now_ms = node.clock.now_ms();
-        state.fire(now_ms);
-        let ahead = |next: i64| Duration::from_millis(u64::try_from(next - now_ms).unwrap_or(0));
-        state.timer.next_deadline().map(ahead)
-    };
+    let now_ms = node.clock.now_ms();
+    state.fire(now_ms);
+    let ahead = |next: i64| Duration::from_millis(u64::try_from(next - now_ms).unwrap_or(0));
+    let due = state.timer.next_deadline().filter(|_| !node.clock.is_virtual()).map(ahead);
     [hold_ends, due].into_iter().flatten().fold(LONGEST, Duration::min)
 }

@@ -61,6 +61,7 @@ async fn a_restart_keeps_the_port_the_messages_and_the_schedule() {
     broker.stop().await;
     assert!(peer.read().await.is_none());
     assert!(TcpStream::connect(address).await.is_err());
+    assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0, "tasks left behind");
     assert_eq!(broker.restart(Duration::ZERO).await.unwrap_err().kind(), tminus::ErrorKind::Closed);
 }
 

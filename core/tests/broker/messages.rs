@@ -31,6 +31,17 @@ async fn a_message_arrives_as_it_was_sent() {
 }
 
 #[tokio::test]
+async fn ipv6_is_as_good() {
+    let broker = broker(|options| options.listen = "[::1]:0".parse().unwrap()).await;
+    let mut peer = Peer::connect(broker.address()).await;
+    let sent = peer.send("T", "six", &[]).await;
+    assert_eq!(sent.ext.get("msgId").map(str::len), Some(56));
+    let view = peer.pull("T", 0, Duration::ZERO).await.remove(0);
+    assert_eq!((view.store_host, view.born_host.ip()), (broker.address(), broker.address().ip()));
+    assert_eq!(Some(view.offset_message_id.as_str()), sent.ext.get("msgId"));
+}
+
+#[tokio::test]
 async fn a_waiting_pull_is_answered_by_the_send_it_waits_for() {
     let broker = broker(|_| {}).await;
     broker.create_topic("T", 4).unwrap();

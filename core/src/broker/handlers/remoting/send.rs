@@ -15,6 +15,8 @@ use crate::codec::remoting::record::StoredMessage;
 use crate::message::{MAX_BODY_BYTES, OffsetMessageId, Properties, properties};
 
 const REGION: &str = "DefaultRegion";
+/// Room in the properties of a record for those that the broker adds.
+const OWN_PROPERTIES_BYTES: usize = 767;
 
 /// SEND_MESSAGE, SEND_MESSAGE_V2, SEND_BATCH_MESSAGE.
 pub(super) fn send(request: &Request<'_>) -> Answer {
@@ -31,8 +33,12 @@ fn store(request: &Request<'_>) -> Result<Frame, Refusal> {
     if size == 0 || size > MAX_BODY_BYTES {
         return illegal(format!("the body has {size} bytes; allowed are 1 to {MAX_BODY_BYTES}"));
     }
-    if header.properties.len() > properties::MAX_ENCODED_BYTES {
-        return illegal(format!("the properties have {} bytes", header.properties.len()));
+    let limit = properties::MAX_ENCODED_BYTES - OWN_PROPERTIES_BYTES;
+    if header.properties.len() > limit {
+        return illegal(format!(
+            "the properties have {} bytes; allowed are {limit}",
+            header.properties.len()
+        ));
     }
     if let Some(fault) = topics::name_fault(&header.topic) {
         return Err(Refusal::new(response::INVALID_PARAMETER, fault));
@@ -64,9 +70,10 @@ fn store(request: &Request<'_>) -> Result<Frame, Refusal> {
         store_timestamp: 0,
         prepared_transaction_offset: 0,
     };
-    match (header.batch, dead) {
-        (true, _) => send_batch(request, &mut state, message),
-        (false, dead) => send_one(request, &mut state, message, dead),
+    if header.batch {
+        send_batch(request, &mut state, message)
+    } else {
+        send_one(request, &mut state, message, dead)
     }
 }
 
