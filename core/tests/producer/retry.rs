@@ -226,3 +226,35 @@ async fn a_cancelled_send_ends_alone() {
     assert!(producer.send(message()).await.is_ok(), "the connection lives on");
     producer.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_senders_and_cancelled_ones_live_through_a_restart() {
+    let broker = broker().await;
+    let mut options = options(broker.address());
+    options.send_timeout = Duration::from_secs(20);
+    options.retries = 20;
+    let producer = Producer::start(options).await.unwrap();
+    let mut senders = tokio::task::JoinSet::new();
+    for sender in 0..32 {
+        let producer = producer.clone();
+        senders.spawn(async move {
+            for number in 0..60 {
+                if (sender + number) % 8 == 0 {
+                    // Given up at any moment: before, while and after it is written.
+                    let patience = Duration::from_micros(number * 20);
+                    let _ = tokio::time::timeout(patience, producer.send(message())).await;
+                } else {
+                    producer.send(message()).await.unwrap();
+                }
+            }
+        });
+    }
+    while broker.request_count(SEND) < 500 {
+        tokio::task::yield_now().await;
+    }
+    broker.restart(Duration::from_millis(20)).await.unwrap();
+    while let Some(sender) = senders.join_next().await {
+        sender.unwrap();
+    }
+    producer.shutdown().await;
+}

@@ -6,7 +6,10 @@ use std::time::Duration;
 use tminus::broker::{Broker, BrokerOptions, Fault};
 use tminus::clock::to_ms;
 use tminus::codec::remoting::codes::{request, response};
-use tminus::{Clock, ErrorKind, Message, Producer, SendStatus};
+use tminus::{
+    Clock, ConsumeFrom, ConsumeResult, ErrorKind, FilterExpression, Message, Producer, PushConsumer,
+    PushConsumerOptions, SendStatus,
+};
 use tokio::task::JoinSet;
 
 use crate::support::{SEND, broker, message, options, producer};
@@ -179,4 +182,36 @@ async fn names_are_wrapped_in_the_namespace_and_receipts_are_not() {
     assert_eq!(again.queue_offset, 1, "the same queue as inside the namespace");
     inside.shutdown().await;
     outside.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_is_sent_is_what_arrives() {
+    let broker = broker().await;
+    let producer = producer(broker.address()).await;
+    // Compressed on the way, some of them on a thread of their own.
+    let sizes = [1, 4095, 4096, 100_000, 1_000_000];
+    for size in sizes {
+        let body: Vec<u8> = (0..size).map(|n: usize| (n / 7) as u8).collect();
+        let sent = Message::new("orders", body).tag("t").keys(["k"]).property("p", "\u{e9}").flag(7);
+        producer.send(sent).await.unwrap();
+    }
+    let mut options = PushConsumerOptions::new(&broker.address().to_string(), "readers").unwrap();
+    options.consume_from = ConsumeFrom::FirstOffset;
+    options = options.subscribe("orders", FilterExpression::all());
+    let (consumer, deliveries) = PushConsumer::start_stream(options).await.unwrap();
+    let mut seen = Vec::new();
+    while seen.len() < sizes.len() {
+        for delivery in deliveries.next(10).await {
+            let message = &delivery.message;
+            assert!(message.body.iter().enumerate().all(|(n, byte)| *byte == (n / 7) as u8));
+            assert_eq!((message.tag(), message.property("p"), message.flag), (Some("t"), Some("\u{e9}"), 7));
+            assert_eq!(message.keys().collect::<Vec<_>>(), ["k"]);
+            seen.push(message.body.len());
+            delivery.settle(ConsumeResult::Success);
+        }
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, sizes);
+    consumer.shutdown().await;
+    producer.shutdown().await;
 }
