@@ -654,8 +654,8 @@ tminus_status_t tminus_queue_fd(const struct tminus_queue_t *queue,
                                 int32_t *fd,
                                 struct tminus_error_t **error);
 
-// Cancels an operation: its completion comes soon, as `TMINUS_CANCELLED` if nothing else came first. A send that has
-// begun says `TMINUS_OUTCOME_MAYBE_SENT`; a receive takes no message. An operation that has ended is left alone.
+// Cancels an operation: its completion comes soon, as `TMINUS_CANCELLED` if nothing else came first. A send
+// says `TMINUS_OUTCOME_MAYBE_SENT`; a receive takes no message. An operation that has ended is left alone.
 tminus_status_t tminus_op_cancel(const struct tminus_queue_t *queue,
                                  tminus_op_t op,
                                  struct tminus_error_t **error);

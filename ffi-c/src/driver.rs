@@ -1,19 +1,17 @@
-//! Drives all operations of one completion queue as one task: many answers that arrive together wake it once and are
-//! posted together.
+//! Drives submitted operations without a task each. The thread that submits polls first, so that a send is on its way when
+//! the submit returns; after that one task per queue polls what was woken: many answers that arrive together wake it
+//! once and are posted together.
 
-use std::any::Any;
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 
-use futures_util::future::{AbortHandle, Abortable, BoxFuture};
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use tminus_core::{Delivery, Outcome, Result, SendReceipt};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::Notify;
 
-use crate::boundary::{cancelled, panicked};
+use crate::boundary::{cancelled, lock, panicked};
 use crate::queue::Shared;
 
 /// What an operation brings when it succeeds.
@@ -45,13 +43,7 @@ impl Kind {
     }
 }
 
-/// An accepted operation.
-pub(crate) struct Operation {
-    pub(crate) id: u64,
-    pub(crate) user_data: u64,
-    pub(crate) kind: Kind,
-    pub(crate) work: BoxFuture<'static, Result<Payload>>,
-}
+pub(crate) type Work = Pin<Box<dyn Future<Output = Result<Payload>> + Send>>;
 
 /// An operation that has ended.
 pub(crate) struct Finished {
@@ -61,90 +53,127 @@ pub(crate) struct Finished {
     pub(crate) result: Result<Payload>,
 }
 
-pub(crate) enum Command {
-    Start(Operation),
-    Cancel(u64),
-    /// Cancels what runs and what is still to come, and ends when nothing accepted is left.
-    Shutdown,
-}
+/// Waits to be woken.
+const IDLE: u8 = 0;
+/// Is in the driver's list.
+const WOKEN: u8 = 1;
+/// Is being polled.
+const POLLED: u8 = 2;
+/// Is being polled, and was woken meanwhile.
+const POLLED_AND_WOKEN: u8 = 3;
+/// Has ended.
+const ENDED: u8 = 4;
 
-/// An operation under way.
-struct Running {
+/// An accepted operation.
+pub(crate) struct Operation {
     id: u64,
     user_data: u64,
     kind: Kind,
-    begun: bool,
-    work: Abortable<BoxFuture<'static, Result<Payload>>>,
+    queue: Arc<Shared>,
+    state: AtomicU8,
+    cancelled: AtomicBool,
+    /// Locked by the one who polls only.
+    work: Mutex<Option<Work>>,
 }
 
-impl Future for Running {
-    type Output = Finished;
+impl Operation {
+    pub(crate) fn new(id: u64, user_data: u64, kind: Kind, queue: Arc<Shared>, work: Work) -> Arc<Self> {
+        let (state, cancelled) = (AtomicU8::new(POLLED), AtomicBool::new(false));
+        Arc::new(Self { id, user_data, kind, queue, state, cancelled, work: Mutex::new(Some(work)) })
+    }
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Finished> {
+    /// Polls; tells how the operation ended, if it did.
+    pub(crate) fn poll(self: Arc<Self>) -> Option<Finished> {
+        self.state.swap(POLLED, Ordering::AcqRel);
+        let waker = Waker::from(self.clone());
+        let mut work = lock(&self.work);
+        let polled = catch_unwind(AssertUnwindSafe(|| match work.as_mut() {
+            Some(work) => work.as_mut().poll(&mut Context::from_waker(&waker)),
+            None => Poll::Pending,
+        }));
         let operation = self.kind.operation();
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.work).poll(cx)));
         let result = match polled {
+            Ok(Poll::Ready(result)) => result,
+            Err(panic) => Err(panicked(operation, &*panic)),
+            Ok(Poll::Pending) if self.cancelled.load(Ordering::Acquire) => {
+                Err(cancelled(operation, self.kind.interrupted()))
+            }
             Ok(Poll::Pending) => {
-                self.begun = true;
-                return Poll::Pending;
+                drop(work);
+                let idle = self.state.compare_exchange(POLLED, IDLE, Ordering::AcqRel, Ordering::Acquire);
+                if idle.is_err() {
+                    self.state.swap(WOKEN, Ordering::AcqRel);
+                    self.queue.driver.push(self.clone());
+                }
+                return None;
             }
-            Ok(Poll::Ready(Ok(result))) => result,
-            Ok(Poll::Ready(Err(_aborted))) => {
-                Err(cancelled(operation, if self.begun { self.kind.interrupted() } else { Outcome::NotSent }))
-            }
-            Err(panic) => Err(panicked(operation, &*panic as &(dyn Any + Send))),
         };
-        Poll::Ready(Finished { id: self.id, user_data: self.user_data, kind: self.kind, result })
+        let ended = work.take();
+        drop(work);
+        self.state.store(ENDED, Ordering::Release);
+        // What a future does when it is dropped is its own affair, but it must not stop the driver.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(ended)));
+        Some(Finished { id: self.id, user_data: self.user_data, kind: self.kind, result })
+    }
+
+    /// Lets the next poll end the operation, unless that poll brings its result.
+    pub(crate) fn cancel(self: &Arc<Self>) {
+        self.cancelled.store(true, Ordering::Release);
+        self.wake_by_ref();
+    }
+}
+
+impl Wake for Operation {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Writes even where nothing changes, so that the next poll sees all that was done before this wake.
+        let woken = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| match state {
+            IDLE => Some(WOKEN),
+            POLLED => Some(POLLED_AND_WOKEN),
+            ENDED => None,
+            same => Some(same),
+        });
+        if woken == Ok(IDLE) {
+            self.queue.driver.push(self.clone());
+        }
+    }
+}
+
+/// What was woken and wants to be polled.
+#[derive(Default)]
+pub(crate) struct Driver {
+    woken: Mutex<Vec<Arc<Operation>>>,
+    notify: Notify,
+}
+
+impl Driver {
+    fn push(&self, operation: Arc<Operation>) {
+        let mut woken = lock(&self.woken);
+        woken.push(operation);
+        let first = woken.len() == 1;
+        drop(woken);
+        if first {
+            self.notify();
+        }
+    }
+
+    /// Lets the driver look around.
+    pub(crate) fn notify(&self) {
+        self.notify.notify_one();
     }
 }
 
 /// Runs until the queue is shut down and everything accepted has been posted.
-pub(crate) async fn run(mut commands: UnboundedReceiver<Command>, shared: Arc<Shared>) {
-    let mut running = FuturesUnordered::new();
-    let mut aborts: HashMap<u64, AbortHandle> = HashMap::new();
-    let mut inbox = Vec::new();
+pub(crate) async fn run(queue: Arc<Shared>) {
+    let mut woken = Vec::new();
     let mut finished = Vec::new();
-    let mut closing = false;
-    std::future::poll_fn(|cx| {
-        loop {
-            match commands.poll_recv_many(cx, &mut inbox, 256) {
-                Poll::Pending => break,
-                Poll::Ready(0) => {
-                    closing = true;
-                    break;
-                }
-                Poll::Ready(_) => {}
-            }
-            for command in inbox.drain(..) {
-                match command {
-                    Command::Start(Operation { id, user_data, kind, work }) => {
-                        let (abort, registration) = AbortHandle::new_pair();
-                        if closing {
-                            abort.abort();
-                        }
-                        aborts.insert(id, abort);
-                        let work = Abortable::new(work, registration);
-                        running.push(Running { id, user_data, kind, begun: false, work });
-                    }
-                    Command::Cancel(id) => {
-                        if let Some(abort) = aborts.get(&id) {
-                            abort.abort();
-                        }
-                    }
-                    Command::Shutdown => {
-                        closing = true;
-                        aborts.values().for_each(AbortHandle::abort);
-                    }
-                }
-            }
-        }
-        while let Poll::Ready(Some(done)) = running.poll_next_unpin(cx) {
-            let done: Finished = done;
-            aborts.remove(&done.id);
-            finished.push(done);
-        }
-        let outstanding = shared.post(&mut finished);
-        if closing && outstanding == 0 { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
+    while !queue.is_finished() {
+        queue.driver.notify.notified().await;
+        std::mem::swap(&mut woken, &mut *lock(&queue.driver.woken));
+        finished.extend(woken.drain(..).filter_map(Operation::poll));
+        queue.post(&mut finished);
+    }
 }

@@ -1,26 +1,25 @@
 //! The completion queue: what was submitted ends here, exactly once, and is drained in batches.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::BoxFuture;
 use tminus_core::runtime::handle;
 use tminus_core::{Error, ErrorKind, Result};
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::boundary::{Handle, Out, borrow, call, lock, quietly, take, wait_ms};
 use crate::completion::{tminus_completion_t, tminus_completions_free, tminus_op_t};
 use crate::data::invalid;
-use crate::driver::{Command, Finished, Kind, Operation, Payload, run};
+use crate::driver::{Driver, Finished, Kind, Operation, Work, run};
 use crate::error::{tminus_error_t, tminus_status_t};
 
 /// What the host's threads and the driver share.
 pub(crate) struct Shared {
     state: Mutex<State>,
     ready: Condvar,
+    pub(crate) driver: Driver,
     next_op: AtomicU64,
 }
 
@@ -28,7 +27,7 @@ pub(crate) struct Shared {
 struct State {
     completions: VecDeque<tminus_completion_t>,
     /// Accepted and not yet posted.
-    outstanding: usize,
+    pending: HashMap<u64, Arc<Operation>>,
     closed: bool,
     /// Host threads in `tminus_queue_wait`.
     waiting: usize,
@@ -39,7 +38,11 @@ struct State {
 
 impl State {
     fn is_drained(&self) -> bool {
-        self.closed && self.outstanding == 0 && self.completions.is_empty()
+        self.is_finished() && self.completions.is_empty()
+    }
+
+    fn is_finished(&self) -> bool {
+        self.closed && self.pending.is_empty()
     }
 
     /// Makes the descriptor readable exactly while a wait would return at once.
@@ -56,20 +59,37 @@ impl State {
 }
 
 impl Shared {
-    /// Posts what has ended, with one wake-up; returns how many operations are still under way.
-    pub(crate) fn post(&self, finished: &mut Vec<Finished>) -> usize {
+    /// Whether the queue was shut down and nothing is under way.
+    pub(crate) fn is_finished(&self) -> bool {
+        lock(&self.state).is_finished()
+    }
+
+    /// Posts what has ended, with one wake-up.
+    pub(crate) fn post(&self, finished: &mut Vec<Finished>) {
         let count = finished.len();
-        let ready: Vec<tminus_completion_t> = finished.drain(..).map(Into::into).collect();
+        let ended: Vec<tminus_completion_t> = finished.drain(..).map(Into::into).collect();
         let mut state = lock(&self.state);
-        state.outstanding -= count;
-        state.completions.extend(ready);
+        for completion in &ended {
+            state.pending.remove(&completion.op);
+        }
+        state.completions.extend(ended);
+        self.announce(state, count);
+    }
+
+    /// Wakes who waits for `count` new completions, or for the end. The lock is given back first, so that nobody wakes up
+    /// only to wait for it.
+    fn announce(&self, mut state: MutexGuard<'_, State>, count: usize) {
         state.update_signal();
-        if state.waiting > 0 && state.is_drained() {
+        let (finished, waited_for) = (state.is_finished(), state.waiting > 0);
+        drop(state);
+        if finished {
+            self.driver.notify();
+        }
+        if waited_for && finished {
             self.ready.notify_all();
-        } else if state.waiting > 0 && count > 0 {
+        } else if waited_for && count > 0 {
             self.ready.notify_one();
         }
-        state.outstanding
     }
 
     fn wait(
@@ -115,7 +135,7 @@ impl Shared {
 pub struct tminus_queue_t {
     process: u32,
     shared: Arc<Shared>,
-    commands: UnboundedSender<Command>,
+    runtime: &'static tokio::runtime::Handle,
 }
 
 impl Handle for tminus_queue_t {
@@ -128,12 +148,9 @@ impl Handle for tminus_queue_t {
 
 impl tminus_queue_t {
     /// Accepts an operation, of which exactly one completion will tell.
-    pub(crate) fn submit(
-        &self,
-        kind: Kind,
-        user_data: u64,
-        work: BoxFuture<'static, Result<Payload>>,
-    ) -> Result<u64> {
+    pub(crate) fn submit(&self, kind: Kind, user_data: u64, work: Work) -> Result<u64> {
+        let id = self.shared.next_op.fetch_add(1, Ordering::Relaxed);
+        let operation = Operation::new(id, user_data, kind, self.shared.clone(), work);
         {
             let mut state = lock(&self.shared.state);
             if state.closed {
@@ -143,18 +160,21 @@ impl tminus_queue_t {
                     "the completion queue was shut down",
                 ));
             }
-            state.outstanding += 1;
+            state.pending.insert(id, operation.clone());
         }
-        let id = self.shared.next_op.fetch_add(1, Ordering::Relaxed);
-        // The driver receives for as long as something is outstanding.
-        let _ = self.commands.send(Command::Start(Operation { id, user_data, kind, work }));
+        let _context = self.runtime.enter();
+        if let Some(finished) = operation.poll() {
+            self.shared.post(&mut vec![finished]);
+        }
         Ok(id)
     }
 
     fn shutdown(&self) {
-        lock(&self.shared.state).closed = true;
-        // The driver has ended if this is the second time.
-        let _ = self.commands.send(Command::Shutdown);
+        let mut state = lock(&self.shared.state);
+        state.closed = true;
+        let pending: Vec<_> = state.pending.values().cloned().collect();
+        self.shared.announce(state, 0);
+        pending.iter().for_each(Operation::cancel);
     }
 }
 
@@ -170,11 +190,14 @@ pub unsafe extern "C" fn tminus_queue_new(
     call(error, "queue", || {
         let out = Out::new(out, "out", "queue")?;
         let runtime = handle("queue")?;
-        let shared =
-            Arc::new(Shared { state: Mutex::default(), ready: Condvar::new(), next_op: AtomicU64::new(1) });
-        let (commands, inbox) = unbounded_channel();
-        runtime.spawn(run(inbox, shared.clone()));
-        out.give(tminus_queue_t { process: std::process::id(), shared, commands });
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            ready: Condvar::new(),
+            driver: Driver::default(),
+            next_op: AtomicU64::new(1),
+        });
+        runtime.spawn(run(shared.clone()));
+        out.give(tminus_queue_t { process: std::process::id(), shared, runtime });
         Ok(())
     })
 }
@@ -235,8 +258,8 @@ pub unsafe extern "C" fn tminus_queue_fd(
     })
 }
 
-/// Cancels an operation: its completion comes soon, as `TMINUS_CANCELLED` if nothing else came first. A send that has
-/// begun says `TMINUS_OUTCOME_MAYBE_SENT`; a receive takes no message. An operation that has ended is left alone.
+/// Cancels an operation: its completion comes soon, as `TMINUS_CANCELLED` if nothing else came first. A send
+/// says `TMINUS_OUTCOME_MAYBE_SENT`; a receive takes no message. An operation that has ended is left alone.
 ///
 /// # Safety
 /// `queue` is NULL or live; `error` is NULL or a place for one pointer.
@@ -249,7 +272,10 @@ pub unsafe extern "C" fn tminus_op_cancel(
     call(error, "cancel", || {
         // SAFETY: the host passes NULL or a live queue.
         let queue = unsafe { borrow(queue, "cancel")? };
-        let _ = queue.commands.send(Command::Cancel(op));
+        let pending = lock(&queue.shared.state).pending.get(&op).cloned();
+        if let Some(operation) = pending {
+            operation.cancel();
+        }
         Ok(())
     })
 }
@@ -291,91 +317,4 @@ pub unsafe extern "C" fn tminus_queue_free(queue: *mut tminus_queue_t) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::ptr::null_mut;
-
-    use tminus_core::Outcome;
-
-    use super::*;
-
-    fn queue() -> Box<tminus_queue_t> {
-        let mut queue = null_mut();
-        // SAFETY: a place for one pointer, and no error asked for.
-        assert_eq!(unsafe { tminus_queue_new(&mut queue, null_mut()) }, 0);
-        // SAFETY: the call succeeded.
-        unsafe { Box::from_raw(queue) }
-    }
-
-    fn wait(queue: &tminus_queue_t) -> Result<tminus_completion_t> {
-        let mut place = [std::mem::MaybeUninit::uninit()];
-        assert_eq!(queue.shared.wait(&mut place, 10_000)?, 1);
-        // SAFETY: one completion was written.
-        Ok(unsafe { place[0].assume_init_read() })
-    }
-
-    /// Status and outcome; frees the completion.
-    fn ended(mut completion: tminus_completion_t) -> (u64, i32, Option<i32>) {
-        // SAFETY: the error is NULL or live.
-        let outcome = unsafe { completion.error.as_ref() }.map(|error| error.outcome);
-        // SAFETY: one completion, as the queue wrote it.
-        unsafe { tminus_completions_free(&mut completion, 1) };
-        (completion.user_data, completion.status, outcome)
-    }
-
-    #[test]
-    fn a_panic_becomes_a_completion_and_the_queue_lives_on() {
-        let queue = queue();
-        queue.submit(Kind::Send, 1, Box::pin(async { panic!("on purpose") })).unwrap();
-        let internal = ErrorKind::Internal as i32;
-        assert_eq!(ended(wait(&queue).unwrap()), (1, internal, Some(Outcome::MaybeSent as i32)));
-        queue.submit(Kind::Receive, 2, Box::pin(async { Ok(Payload::Received(Vec::new())) })).unwrap();
-        assert_eq!(ended(wait(&queue).unwrap()), (2, 0, None));
-    }
-
-    #[test]
-    fn many_that_end_together_all_arrive() {
-        let queue = queue();
-        let go = tokio::sync::watch::Sender::new(false);
-        for user_data in 0..100 {
-            let mut go = go.subscribe();
-            let work = async move {
-                let _ = go.wait_for(|go| *go).await;
-                Ok(Payload::Received(Vec::new()))
-            };
-            queue.submit(Kind::Receive, user_data, Box::pin(work)).unwrap();
-        }
-        go.send_replace(true);
-        let mut seen = [false; 100];
-        let mut left = 100;
-        while left > 0 {
-            let mut place = [const { std::mem::MaybeUninit::uninit() }; 100];
-            let count = queue.shared.wait(&mut place, 10_000).unwrap();
-            for completion in &place[..count] {
-                // SAFETY: the first `count` were written.
-                let (user_data, status, _) = ended(unsafe { completion.assume_init_read() });
-                assert!(status == 0 && !std::mem::replace(&mut seen[user_data as usize], true));
-            }
-            left -= count;
-        }
-    }
-
-    #[test]
-    fn an_operation_that_never_began_was_not_sent() {
-        let queue = queue();
-        queue.shutdown();
-        let refused = queue.submit(Kind::Send, 1, Box::pin(std::future::pending()));
-        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Closed);
-        assert_eq!(wait(&queue).unwrap_err().kind(), ErrorKind::Closed);
-
-        let queue = self::queue();
-        // Accepted by a queue that shuts down before the driver has seen it.
-        lock(&queue.shared.state).outstanding += 1;
-        queue.shutdown();
-        let work: BoxFuture<'static, _> = Box::pin(std::future::pending());
-        let late = Operation { id: 9, user_data: 9, kind: Kind::Send, work };
-        assert!(queue.commands.send(Command::Start(late)).is_ok());
-        let cancelled = ErrorKind::Cancelled as i32;
-        assert_eq!(ended(wait(&queue).unwrap()), (9, cancelled, Some(Outcome::NotSent as i32)));
-        assert_eq!(wait(&queue).unwrap_err().kind(), ErrorKind::Closed);
-    }
-}
+mod tests;
