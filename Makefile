@@ -94,7 +94,7 @@ bless:
 	TMINUS_BLESS=1 $(CARGO) test --locked -p tminus-ffi --test header
 
 ## Ours and rocketmq-client-go v2.1.2 in one interleaved run against the loopback broker.
-bench: build
+bench: build examples
 	$(VENV)/bin/python core/benches/compare.py
 
 clean:

@@ -1,7 +1,7 @@
-//! Sends 1 KiB messages to the name server given as the argument, one at a time and 64 in flight, and prints one line of
-//! JSON a case: messages/s, latency in µs, and CPU time of this process in µs per message.
+//! Sends 1 KiB messages for so many seconds, one at a time and 64 in flight, and prints one line of JSON a case:
+//! messages/s, latency in µs, and CPU time of this process in µs per message.
 //!
-//! `cargo bench -p tminus --bench send -- 127.0.0.1:9876 [messages]`
+//! `cargo bench -p tminus --bench send -- ENDPOINT SECONDS`
 #![allow(clippy::print_stdout)] // its result
 
 use std::error::Error;
@@ -21,36 +21,39 @@ fn main() -> Result<(), Box<dyn Error>> {
         // `cargo test --benches` runs this too.
         return Ok(());
     };
-    let messages: usize = arguments.next().map_or(Ok(50_000), |text| text.parse())?;
+    let seconds = arguments.next().ok_or("usage: send ENDPOINT SECONDS")?;
+    let period = Duration::from_secs_f64(seconds.parse()?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let producer = Producer::start(ProducerOptions::new(&endpoint)?).await?;
         for in_flight in [1, 64] {
-            run(&producer, in_flight, messages / 10).await?;
-            println!("{}", run(&producer, in_flight, messages).await?);
+            run(&producer, in_flight, period / 10).await?; // to warm up
+            println!("{}", run(&producer, in_flight, period).await?);
         }
         producer.shutdown().await;
         Ok(())
     })
 }
 
-async fn run(producer: &Producer, in_flight: usize, messages: usize) -> Result<String, Box<dyn Error>> {
+async fn run(producer: &Producer, in_flight: usize, period: Duration) -> Result<String, Box<dyn Error>> {
     let body = bytes::Bytes::from(vec![b'x'; BODY_BYTES]);
     let (cpu, begun) = (cpu_time()?, clock::instant());
     let mut senders = JoinSet::new();
     for _ in 0..in_flight {
         let (producer, body) = (producer.clone(), body.clone());
         senders.spawn(async move {
-            let mut latencies = Vec::with_capacity(messages / in_flight);
-            for _ in 0..messages / in_flight {
-                let begun = clock::instant();
+            let mut latencies = Vec::new();
+            let mut last = begun;
+            while last - begun < period {
                 producer.send(Message::new(TOPIC, body.clone())).await?;
-                latencies.push(clock::instant() - begun);
+                let now = clock::instant();
+                latencies.push(now - last);
+                last = now;
             }
             Ok::<_, tminus::Error>(latencies)
         });
     }
-    let mut latencies = Vec::with_capacity(messages);
+    let mut latencies = Vec::new();
     while let Some(sender) = senders.join_next().await {
         latencies.extend(sender??);
     }
@@ -59,7 +62,7 @@ async fn run(producer: &Producer, in_flight: usize, messages: usize) -> Result<S
     let sent = latencies.len();
     let micros = |time: Duration| time.as_nanos() as f64 / 1000.0;
     Ok(format!(
-        "{{\"client\":\"rust\",\"in_flight\":{in_flight},\"messages\":{sent},\"messages_per_s\":{:.0},\
+        "{{\"client\":\"tminus-rust\",\"in_flight\":{in_flight},\"messages_per_s\":{:.0},\
          \"p50_us\":{:.1},\"p99_us\":{:.1},\"cpu_us_per_message\":{:.2}}}",
         sent as f64 / elapsed.as_secs_f64(),
         micros(latencies[sent / 2]),

@@ -23,7 +23,7 @@ def cpu_seconds() -> float:
 
 
 @contextmanager
-def case(name: str) -> Iterator[list[float]]:
+def case(in_flight: int) -> Iterator[list[float]]:
     """Takes the seconds of each send, and prints what they come to."""
     latencies: list[float] = []
     cpu, start = cpu_seconds(), time.perf_counter()
@@ -31,9 +31,8 @@ def case(name: str) -> Iterator[list[float]]:
     wall, cpu, count = time.perf_counter() - start, cpu_seconds() - cpu, len(latencies)
     latencies.sort()
     line = {
-        "language": "python",
-        "case": name,
-        "messages": count,
+        "client": "tminus-python",
+        "in_flight": in_flight,
         "messages_per_s": round(count / wall),
         "p50_us": round(latencies[count // 2] * 1e6),
         "p99_us": round(latencies[count * 99 // 100] * 1e6),
@@ -45,7 +44,7 @@ def case(name: str) -> Iterator[list[float]]:
 def one_at_a_time(endpoint: str, seconds: float) -> None:
     with tminus.Producer(endpoint) as producer:
         producer.send(MESSAGE)
-        with case("1 in flight") as latencies:
+        with case(1) as latencies:
             end = time.perf_counter() + seconds
             while (start := time.perf_counter()) < end:
                 producer.send(MESSAGE)
@@ -55,7 +54,7 @@ def one_at_a_time(endpoint: str, seconds: float) -> None:
 async def many_at_once(endpoint: str, seconds: float) -> None:
     async with AsyncProducer(endpoint) as producer:
         await producer.send(MESSAGE)
-        with case(f"{IN_FLIGHT} in flight, asyncio") as latencies:
+        with case(IN_FLIGHT) as latencies:
             end = time.perf_counter() + seconds
 
             async def keep_sending() -> None:
