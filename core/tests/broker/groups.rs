@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use tminus::codec::remoting::Frame;
 use tminus::codec::remoting::body::{
     ConsumerData, ConsumerList, HeartbeatData, JsonBody, LockReply, LockRequest, ProducerData, QueueKey,
     SubscriptionData,
 };
 use tminus::codec::remoting::codes::{request, response};
 use tminus::codec::remoting::header::pull_flag;
+use tminus::codec::remoting::{Frame, decode_messages};
 
-use crate::peer::{Peer, broker, pull, pull_tags};
+use crate::peer::{Peer, broker, message, pull, pull_tags};
 
 fn heartbeat(client: &str, tags: &str) -> Frame {
     let consumer = ConsumerData {
@@ -226,4 +226,113 @@ async fn a_question_to_a_consumer_is_passed_on_and_its_answer_back() {
     while consumer.read().await.unwrap().code != request::GET_CONSUMER_RUNNING_INFO {}
     drop(consumer);
     assert_eq!(administrator.answer(asked).await.code, response::CONSUMER_NOT_ONLINE);
+}
+
+#[tokio::test]
+async fn a_message_can_be_given_to_one_consumer_directly() {
+    let broker = broker(|_| {}).await;
+    let mut consumer = Peer::connect(broker.address()).await;
+    let mut administrator = Peer::connect(broker.address()).await;
+    consumer.call(heartbeat("c1", "*")).await;
+    let sent = administrator.send("T", "look at this", &[]).await;
+    let question = Frame::request(request::CONSUME_MESSAGE_DIRECTLY)
+        .with("consumerGroup", "G")
+        .with("clientId", "c1")
+        .with("msgId", sent.ext.get("msgId").unwrap());
+    administrator.write(question).await;
+    let passed = loop {
+        let frame = consumer.read().await.unwrap();
+        if frame.code == request::CONSUME_MESSAGE_DIRECTLY {
+            break frame;
+        }
+    };
+    assert_eq!(passed.ext.get("brokerName"), Some("broker-a"));
+    assert_eq!(decode_messages(passed.body, "broker-a")[0].as_ref().unwrap().body, "look at this");
+}
+
+#[tokio::test]
+async fn a_reply_goes_to_the_client_that_asked() {
+    let broker = broker(|_| {}).await;
+    let mut asker = Peer::connect(broker.address()).await;
+    let mut replier = Peer::connect(broker.address()).await;
+    asker.call(heartbeat("asker", "*")).await;
+    let reply = |to: &str| {
+        let frame = message("DefaultCluster_REPLY_TOPIC", "the answer", &[("REPLY_TO_CLIENT", to)]);
+        Frame { code: request::SEND_REPLY_MESSAGE_V2, ..frame }
+    };
+    assert_eq!(replier.call(reply("asker")).await.code, response::SUCCESS);
+    let pushed = loop {
+        let frame = asker.read().await.unwrap();
+        if frame.code == request::PUSH_REPLY_MESSAGE_TO_CLIENT {
+            break frame;
+        }
+    };
+    assert!(!pushed.is_one_way());
+    assert_eq!(
+        (&pushed.body[..], pushed.ext.get("topic")),
+        (&b"the answer"[..], Some("DefaultCluster_REPLY_TOPIC"))
+    );
+    assert_eq!(replier.call(reply("nobody")).await.code, response::SYSTEM_ERROR);
+}
+
+#[tokio::test]
+async fn who_is_connected_is_told_to_administrators() {
+    let broker = broker(|_| {}).await;
+    let mut peer = Peer::connect(broker.address()).await;
+    let consumers = || ask(request::GET_CONSUMER_CONNECTION_LIST);
+    let producers = || Frame::request(request::GET_PRODUCER_CONNECTION_LIST).with("producerGroup", "P");
+    assert_eq!(peer.call(consumers()).await.code, response::CONSUMER_NOT_ONLINE);
+    assert_eq!(peer.call(producers()).await.code, response::SYSTEM_ERROR);
+    peer.call(heartbeat("c1", "a || b")).await;
+    let mut told = Vec::new();
+    for question in [consumers(), producers()] {
+        let answer = peer.call(question).await;
+        let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        let connection = &body["connectionSet"][0];
+        assert_eq!((&connection["clientId"], &connection["language"]), (&"c1".into(), &"RUST".into()));
+        told.push(body);
+    }
+    assert_eq!(told[0]["subscriptionTable"]["T"]["subString"], "a || b");
+    assert_eq!(told[0]["messageModel"], "CLUSTERING");
+}
+
+#[tokio::test]
+async fn a_group_may_have_its_own_limit_of_retries() {
+    let broker = broker(|_| {}).await;
+    let mut peer = Peer::connect(broker.address()).await;
+    let config =
+        r#"{"groupName":"G","retryMaxTimes":0,"retryQueueNums":1,"groupRetryPolicy":{"type":"CUSTOMIZED"}}"#;
+    let create = Frame::request(request::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP).with_body(config);
+    assert_eq!(peer.call(create).await.code, response::SUCCESS);
+    peer.send("T", "x", &[]).await;
+    let offset = peer.pull("T", 0, Duration::ZERO).await[0].commit_log_offset;
+    let send_back = |limit: &str| {
+        let frame = Frame::request(request::CONSUMER_SEND_MSG_BACK);
+        frame.with("group", "G").with("offset", offset).with("delayLevel", 1).with("maxReconsumeTimes", limit)
+    };
+    // A client that says nothing, and one too old to be asked.
+    peer.call(send_back("")).await;
+    peer.call(Frame { version: 120, ..send_back("16") }).await;
+    assert_eq!(peer.pull("%DLQ%G", 0, Duration::ZERO).await.len(), 2);
+    let delete =
+        Frame::request(request::DELETE_SUBSCRIPTIONGROUP).with("groupName", "G").with("cleanOffset", true);
+    peer.call(ask(request::UPDATE_CONSUMER_OFFSET).with("commitOffset", 1)).await;
+    assert_eq!(peer.call(delete).await.code, response::SUCCESS);
+    peer.call(send_back("")).await;
+    assert_eq!(broker.pending().len(), 1);
+    let forgotten = ask(request::QUERY_CONSUMER_OFFSET).with("setZeroIfNotFound", false);
+    assert_eq!(peer.call(forgotten).await.code, response::QUERY_NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_filter_is_checked_before_a_consumer_starts() {
+    let broker = broker(|_| {}).await;
+    let mut peer = Peer::connect(broker.address()).await;
+    for (kind, code) in [("TAG", response::SUCCESS), ("SQL92", response::SUBSCRIPTION_PARSE_FAILED)] {
+        let body = format!(
+            r#"{{"clientId":"c","group":"G","subscriptionData":{{"topic":"T","subString":"a","expressionType":"{kind}"}}}}"#
+        );
+        let answer = peer.call(Frame::request(request::CHECK_CLIENT_CONFIG).with_body(body)).await;
+        assert_eq!(answer.code, code, "{kind}");
+    }
 }
