@@ -55,6 +55,8 @@ pub(super) async fn stay(
 
 async fn renew(node: &Node, name_server: SocketAddr, joined: Joined) {
     let mut topics = node.state().store.topics.version();
+    // A topic may have come between the first registration and this task.
+    topics.mark_changed();
     let mut connection = Some(joined);
     loop {
         connection = match connection {

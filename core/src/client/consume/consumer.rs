@@ -13,12 +13,12 @@ use tokio::time::{timeout, timeout_at};
 use super::delivery::{Deliveries, Pending, Unsuccessful};
 use super::process_queue::{Limits, ProcessQueue};
 use super::requests::Requests;
-use super::subscriptions::Subscriptions;
+use super::subscriptions::{self, Subscriptions};
 use super::troubles::Troubles;
 use super::{commit, orderly, pull, rebalance, settle};
 use crate::client::{Instance, deadline_after};
 use crate::error::{Error, ErrorKind, Result};
-use crate::message::{MessageQueue, check_group, check_topic};
+use crate::message::{MessageQueue, check_group};
 use crate::options::{FilterExpression, MessageModel, PushConsumerOptions};
 
 /// How long the end waits for handlers that still run.
@@ -106,7 +106,7 @@ impl Consumer {
         });
         // From here on whatever ends this call early ends the tasks too.
         let membership = Membership(Arc::clone(&consumer));
-        consumer.first_subscriptions()?;
+        consumer.first_subscriptions();
         consumer.instance().register_consumer(&consumer.requests.group, Arc::clone(&consumer) as _);
         let settler = tokio::spawn(settle::run(Arc::clone(&consumer), to_settle));
         *consumer.settler.lock().unwrap_or_else(PoisonError::into_inner) = Some(settler);
@@ -120,18 +120,14 @@ impl Consumer {
         Ok((membership, Deliveries::new(deliveries)))
     }
 
-    fn first_subscriptions(&self) -> Result<()> {
+    fn first_subscriptions(&self) {
         for (topic, filter) in &self.options.subscriptions {
-            self.subscriptions.add(&self.server_name(topic), filter, self.started_ms)?;
+            self.subscriptions.add(&self.server_name(topic), filter, self.started_ms);
         }
         if self.is_clustering() {
-            self.subscriptions.add(
-                &self.requests.retry_topic(),
-                &FilterExpression::all(),
-                self.started_ms,
-            )?;
+            let retry_topic = self.requests.retry_topic();
+            self.subscriptions.add(&retry_topic, &FilterExpression::all(), self.started_ms);
         }
-        Ok(())
     }
 
     pub(super) fn instance(&self) -> &Arc<Instance> {
@@ -164,8 +160,8 @@ impl Consumer {
     /// `InvalidArgument`, `Closed`.
     pub(crate) async fn subscribe(&self, topic: &str, filter: &FilterExpression) -> Result<()> {
         self.instance().check_open("subscribe")?;
-        check_subscription(topic)?;
-        self.subscriptions.add(&self.server_name(topic), filter, self.options.client.clock.now_ms())?;
+        subscriptions::check(topic, filter)?;
+        self.subscriptions.add(&self.server_name(topic), filter, self.options.client.clock.now_ms());
         self.subscriptions_changed().await;
         Ok(())
     }
@@ -258,9 +254,15 @@ impl Consumer {
         earlier.inspect(Assigned::drop_queue);
     }
 
-    /// Takes `queue` out of the assignment: its unsettled messages are no longer this consumer's.
+    /// Takes `queue` out of the assignment: its unsettled messages are no longer this consumer's. At the end of the
+    /// consumer nothing is taken out any more: handlers still settle what they have.
     pub(super) fn unassign(&self, queue: &MessageQueue) -> Option<Arc<ProcessQueue>> {
-        let assigned = self.lock_queues().remove(queue)?;
+        let mut queues = self.lock_queues();
+        if *self.phase.borrow() != Phase::Running {
+            return None;
+        }
+        let assigned = queues.remove(queue)?;
+        drop(queues);
         assigned.drop_queue();
         Some(assigned.queue)
     }
@@ -359,11 +361,10 @@ fn check_options(options: &PushConsumerOptions) -> Result<()> {
     } else if [options.offset_commit_interval, options.rebalance_interval].contains(&Duration::ZERO) {
         "offset_commit_interval and rebalance_interval have to be longer than 0"
     } else {
-        return options.subscriptions.iter().try_for_each(|(topic, _)| check_subscription(topic));
+        return options
+            .subscriptions
+            .iter()
+            .try_for_each(|(topic, filter)| subscriptions::check(topic, filter));
     };
     Err(Error::new(ErrorKind::InvalidArgument, "start", fault))
-}
-
-fn check_subscription(topic: &str) -> Result<()> {
-    check_topic(topic).map_err(|error| Error::new(ErrorKind::InvalidArgument, "subscribe", error.text()))
 }
