@@ -10,7 +10,7 @@ use crate::boundary::call;
 use crate::client::tminus_credentials_t;
 use crate::data::{invalid, slice, tminus_str_t};
 use crate::error::{tminus_error_t, tminus_status_t};
-use crate::settings::{Sized32, init, read};
+use crate::settings::{Growing, init, read};
 
 /// Acts on every delivery property of every server, to the millisecond, one year ahead.
 pub const TMINUS_PERSONA_LOOPBACK: i32 = 0;
@@ -66,7 +66,7 @@ pub struct tminus_broker_options_t {
 }
 
 // SAFETY: repr(C), size first, integers and pointers only.
-unsafe impl Sized32 for tminus_broker_options_t {
+unsafe impl Growing for tminus_broker_options_t {
     const NAME: &'static str = "tminus_broker_options_t";
     const FIRST_SIZE: usize = size_of::<Self>();
 

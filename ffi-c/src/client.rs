@@ -8,7 +8,7 @@ use crate::boundary::{borrow, call};
 use crate::broker::tminus_broker_t;
 use crate::data::{invalid, tminus_str_t};
 use crate::error::{tminus_error_t, tminus_status_t};
-use crate::settings::{Sized32, duration, init, ms, read};
+use crate::settings::{Growing, duration, init, ms, read};
 
 /// Not configured: right for all servers that keep arbitrary times.
 pub const TMINUS_SERVER_AUTO: i32 = 0;
@@ -77,7 +77,7 @@ pub struct tminus_client_options_t {
 }
 
 // SAFETY: repr(C), size first, integers and pointers only.
-unsafe impl Sized32 for tminus_client_options_t {
+unsafe impl Growing for tminus_client_options_t {
     const NAME: &'static str = "tminus_client_options_t";
     const FIRST_SIZE: usize = size_of::<Self>();
 

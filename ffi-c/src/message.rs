@@ -4,7 +4,7 @@ use tminus_core::{DeliveryTime, Message, Result, clock};
 
 use crate::boundary::wait_ms;
 use crate::data::{invalid, slice, tminus_bytes_t, tminus_property_t, tminus_str_t};
-use crate::settings::{Sized32, read};
+use crate::settings::{Growing, read};
 
 /// Not scheduled (or scheduled by a raw property such as `__STARTDELIVERTIME`).
 pub const TMINUS_DELIVERY_NONE: i32 = 0;
@@ -40,7 +40,7 @@ pub struct tminus_message_t {
 }
 
 // SAFETY: repr(C), size first, integers and pointers only.
-unsafe impl Sized32 for tminus_message_t {
+unsafe impl Growing for tminus_message_t {
     const NAME: &'static str = "tminus_message_t";
     const FIRST_SIZE: usize = size_of::<Self>();
 

@@ -7,7 +7,7 @@ use crate::boundary::call;
 use crate::client::{self, tminus_client_options_t};
 use crate::data::tminus_str_t;
 use crate::error::{tminus_error_t, tminus_status_t};
-use crate::settings::{Sized32, count, duration, init, ms, read};
+use crate::settings::{Growing, count, duration, init, ms, read};
 
 /// How a producer sends. `tminus_producer_options_init` fills in the defaults.
 #[repr(C)]
@@ -37,7 +37,7 @@ pub struct tminus_producer_options_t {
 }
 
 // SAFETY: repr(C), size first, integers and pointers only.
-unsafe impl Sized32 for tminus_producer_options_t {
+unsafe impl Growing for tminus_producer_options_t {
     const NAME: &'static str = "tminus_producer_options_t";
     const FIRST_SIZE: usize = size_of::<Self>();
 

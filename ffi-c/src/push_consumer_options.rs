@@ -6,7 +6,7 @@ use crate::boundary::call;
 use crate::client::{self, tminus_client_options_t};
 use crate::data::{invalid, slice, tminus_str_t};
 use crate::error::{tminus_error_t, tminus_status_t};
-use crate::settings::{Sized32, count, duration, init, ms, read};
+use crate::settings::{Growing, count, duration, init, ms, read};
 use crate::subscription::tminus_subscription_t;
 
 /// One consumer of the group gets a message.
@@ -57,7 +57,7 @@ pub struct tminus_push_consumer_options_t {
 }
 
 // SAFETY: repr(C), size first, integers and pointers only.
-unsafe impl Sized32 for tminus_push_consumer_options_t {
+unsafe impl Growing for tminus_push_consumer_options_t {
     const NAME: &'static str = "tminus_push_consumer_options_t";
     const FIRST_SIZE: usize = size_of::<Self>();
 

@@ -15,7 +15,7 @@ use crate::message_queue::tminus_message_queue_t;
 use crate::producer::tminus_producer_t;
 use crate::queue::tminus_queue_t;
 use crate::receipt::{self, tminus_receipt_t};
-use crate::settings::{Sized32, read};
+use crate::settings::{Growing, read};
 
 /// How one message or batch is sent; NULL for the defaults. Start with `TMINUS_SEND_OPTIONS_INIT`.
 #[repr(C)]
@@ -32,7 +32,7 @@ pub struct tminus_send_options_t {
 }
 
 // SAFETY: repr(C), size first, integers and pointers only.
-unsafe impl Sized32 for tminus_send_options_t {
+unsafe impl Growing for tminus_send_options_t {
     const NAME: &'static str = "tminus_send_options_t";
     const FIRST_SIZE: usize = size_of::<Self>();
 

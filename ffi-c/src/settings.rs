@@ -11,7 +11,7 @@ use crate::data::invalid;
 ///
 /// # Safety
 /// `repr(C)`, starts with `struct_size: u32`, holds only integers and pointers (every bit pattern is a value).
-pub(crate) unsafe trait Sized32: Copy {
+pub(crate) unsafe trait Growing: Copy {
     /// Its name in error texts.
     const NAME: &'static str;
     /// Its size in ABI 1.0; smaller ones never existed.
@@ -25,7 +25,7 @@ pub(crate) unsafe trait Sized32: Copy {
 ///
 /// # Safety
 /// `given` is NULL or points to as many readable bytes as its first field says.
-pub(crate) unsafe fn read<T: Sized32>(given: *const T, operation: &'static str) -> Result<T> {
+pub(crate) unsafe fn read<T: Growing>(given: *const T, operation: &'static str) -> Result<T> {
     let mut value = T::defaults()?;
     if given.is_null() {
         return Ok(value);
@@ -42,7 +42,7 @@ pub(crate) unsafe fn read<T: Sized32>(given: *const T, operation: &'static str) 
 ///
 /// # Safety
 /// `place` is NULL or points to `size` writable bytes.
-pub(crate) unsafe fn init<T: Sized32>(place: *mut T, size: usize, operation: &'static str) -> Result<()> {
+pub(crate) unsafe fn init<T: Growing>(place: *mut T, size: usize, operation: &'static str) -> Result<()> {
     Out::new(place, "options", operation)?;
     check_size::<T>(size, operation)?;
     let value = T::defaults()?;
@@ -54,7 +54,7 @@ pub(crate) unsafe fn init<T: Sized32>(place: *mut T, size: usize, operation: &'s
     Ok(())
 }
 
-fn check_size<T: Sized32>(size: usize, operation: &'static str) -> Result<()> {
+fn check_size<T: Growing>(size: usize, operation: &'static str) -> Result<()> {
     if (T::FIRST_SIZE..=size_of::<T>()).contains(&size) {
         return Ok(());
     }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     // SAFETY: repr(C), size first, integers only.
-    unsafe impl Sized32 for Grown {
+    unsafe impl Growing for Grown {
         const NAME: &'static str = "grown";
         const FIRST_SIZE: usize = 8;
 

@@ -98,4 +98,4 @@ macro_rules! programs {
     };
 }
 
-programs! { cancel faults lifecycle log null_safety scheduled send_and_consume }
+programs! { cancel faults lifecycle log null_safety scheduled send_and_consume storm }

@@ -31,8 +31,15 @@ static void use_after_shutdown(tminus_broker_t *broker)
     OK(tminus_batch_settle(batch, 0, TMINUS_CONSUME_SUCCESS, 0, &error));
     EXPECT(TMINUS_INVALID_ARGUMENT, tminus_batch_settle(batch, 0, TMINUS_CONSUME_SUCCESS, 0, &error));
     EXPECT(TMINUS_INVALID_ARGUMENT, tminus_batch_settle(batch, 1, TMINUS_CONSUME_SUCCESS, 0, &error));
+    tminus_queue_t *queue = NULL;
+    OK(tminus_queue_new(&queue, &error));
+    OK(tminus_push_consumer_submit_receive(consumer, 1, queue, 1, NULL, &error));
     OK(tminus_push_consumer_shutdown(consumer, NULL, &error));
     OK(tminus_push_consumer_shutdown(consumer, NULL, &error));
+    tminus_completion_t waited = wait_one(queue);
+    CHECK(waited.status == TMINUS_CLOSED && waited.batch == NULL);
+    tminus_completions_free(&waited, 1);
+    tminus_queue_free(queue);
     tminus_batch_t *none = NULL;
     EXPECT(TMINUS_CLOSED, tminus_push_consumer_receive(consumer, 1, 10000, NULL, &none, &error));
     tminus_push_consumer_free(consumer);
