@@ -136,7 +136,7 @@ func fault(ctx context.Context, err error) error {
 		switch e.Kind {
 		case ErrCancelled:
 			// At the deadline the context and the core end the call at the same time, whichever is first.
-			if e.cause = context.Cause(ctx); errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			if e.cause = reason(ctx); errors.Is(ctx.Err(), context.DeadlineExceeded) {
 				e.Kind, e.Retryable = ErrTimeout, true
 				e.Text = e.Operation + ": the deadline passed"
 			}
@@ -155,8 +155,17 @@ func ended(ctx context.Context, operation string) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		e.Kind = ErrTimeout
 	}
-	e.cause = context.Cause(ctx)
+	e.cause = reason(ctx)
 	return e
+}
+
+// reason is the error of ctx, joined with the cause it was given, if any.
+func reason(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if cause == err {
+		return err
+	}
+	return errors.Join(err, cause)
 }
 
 func invalid(kind Kind, operation, format string, args ...any) error {

@@ -30,7 +30,8 @@ func RetryAfterLevel(level int) ConsumeResult {
 	return ConsumeResult{result: capi.ConsumeRetryAfterLevel, level: int32(level)}
 }
 
-// Delivery is a received message that wants to be settled once. One that never is comes again after the consume timeout.
+// Delivery is a received message that wants to be settled once. One that never is comes again: when it is collected, or
+// after the consume timeout.
 type Delivery struct {
 	Message *MessageView
 
@@ -56,6 +57,9 @@ type PushConsumer struct {
 }
 
 const defaultConcurrency = 20
+
+// closeTimeout is how long Close waits for running handlers at most.
+const closeTimeout = 5 * time.Second
 
 // NewPushConsumer starts a consumer of group. Take its messages with Consume, ConsumeBatch or Receive, and Close it.
 func NewPushConsumer(
@@ -308,8 +312,8 @@ func (c *PushConsumer) untilClosed(ctx context.Context) (context.Context, contex
 	}
 }
 
-// Close stops receiving, waits for running handlers until ctx ends, stores the offsets and signs off. A second Close
-// does nothing. Called from a handler it would wait for itself: end the context of Consume there instead.
+// Close stops receiving, waits for running handlers until ctx ends, 5 s at most, stores the offsets and signs off. A
+// second Close does nothing. Called from a handler it waits for itself: end the context of Consume there instead.
 func (c *PushConsumer) Close(ctx context.Context) error {
 	c.mutex.Lock()
 	if c.stopping.Err() != nil {
@@ -321,9 +325,11 @@ func (c *PushConsumer) Close(ctx context.Context) error {
 		close(c.idle)
 	}
 	c.mutex.Unlock()
+	waiting, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
 	select {
 	case <-c.idle:
-	case <-ctx.Done():
+	case <-waiting.Done():
 	}
 	err := c.core.Shutdown(ctx)
 	c.core.Free()

@@ -354,6 +354,7 @@ func (r *scenarioRun) startConsumer(s *step) error {
 	consumer, err := tminus.NewPushConsumer(r.t.Context(), endpoint, r.resource(or(s.Group, "g")),
 		&tminus.PushConsumerOptions{
 			ClientOptions: client, ConsumeFrom: tminus.FirstOffset, MaxReconsumeTimes: s.MaxReconsumeTimes,
+			Concurrency:   1, // recorded in the order they came
 			Subscriptions: map[string]tminus.Filter{r.resource(or(s.Topic, "t")): {Tags: s.Filter}},
 		})
 	if err != nil {

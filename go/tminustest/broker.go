@@ -152,5 +152,8 @@ func (b *Broker) Inject(requestCode int32, times int, fault Fault) error {
 	return b.core.Inject(requestCode, int32(times), fault.kind, fault.code, fault.remark)
 }
 
+// Requests is how many requests with this remoting request code came so far.
+func (b *Broker) Requests(requestCode int32) uint64 { return b.core.Requests(requestCode) }
+
 // Close stops the broker. A second Close does nothing.
 func (b *Broker) Close() { b.core.Close() }

@@ -167,6 +167,17 @@ func (b *Broker) Restart(ctx context.Context, down time.Duration) error {
 	})
 }
 
+// Requests is how many requests with this code came so far.
+func (b *Broker) Requests(code int32) (count uint64) {
+	_ = b.use("requests", func(broker *C.tminus_broker_t) error {
+		var n C.uint64_t
+		C.tminus_broker_request_count(broker, C.int32_t(code), &n, nil)
+		count = uint64(n)
+		return nil
+	})
+	return count
+}
+
 // Close stops and frees the broker. A second time does nothing.
 func (b *Broker) Close() {
 	b.free(func(broker *C.tminus_broker_t) { C.tminus_broker_free(broker) })

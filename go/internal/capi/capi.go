@@ -19,6 +19,7 @@ import "C"
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"time"
 	"unsafe"
@@ -123,8 +124,14 @@ func closed(operation string) error {
 
 // handle guards a pointer to an object of the core: calls share it, the free waits for them and comes last.
 type handle[P comparable] struct {
-	mutex sync.RWMutex
-	p     P
+	mutex   sync.RWMutex
+	p       P
+	cleanup runtime.Cleanup
+}
+
+// freeUnreachable frees an object that nobody closed, once nobody can: a safety net.
+func (h *handle[P]) freeUnreachable(free func(p P)) {
+	h.cleanup = runtime.AddCleanup(h, func(p P) { go free(p) }, h.p)
 }
 
 // use runs call with the object, or reports that it was closed.
@@ -144,6 +151,7 @@ func (h *handle[P]) free(free func(p P)) {
 	defer h.mutex.Unlock()
 	var none P
 	if h.p != none {
+		h.cleanup.Stop()
 		free(h.p)
 		h.p = none
 	}

@@ -6,6 +6,7 @@ import "C"
 import (
 	"context"
 	"net/netip"
+	"runtime"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -56,18 +57,24 @@ type Delivery struct {
 	index C.size_t
 }
 
-// batch is freed when the last of its deliveries is settled.
+// batch is freed when the last of its deliveries is settled, or when none of them is held any more; what was not settled
+// then comes again.
 type batch struct {
-	p    *C.tminus_batch_t
-	left atomic.Int64
+	p       *C.tminus_batch_t
+	left    atomic.Int64
+	cleanup runtime.Cleanup
 }
+
+func freeBatch(p *C.tminus_batch_t) { C.tminus_batch_free(p) }
 
 // Settle says what became of the message; each delivery is settled once.
 func (d *Delivery) Settle(result, level int32) {
 	C.tminus_batch_settle(d.batch.p, d.index, C.int32_t(result), C.int32_t(level), nil)
 	if d.batch.left.Add(-1) == 0 {
-		C.tminus_batch_free(d.batch.p)
+		d.batch.cleanup.Stop()
+		freeBatch(d.batch.p)
 	}
+	runtime.KeepAlive(d.batch)
 }
 
 // PushConsumer is a push consumer of the core.
@@ -131,8 +138,11 @@ func StartPushConsumer(ctx context.Context, client *Client, o *ConsumerOptions) 
 	if err != nil {
 		return nil, err
 	}
+	c.freeUnreachable(freeConsumer)
 	return c, nil
 }
+
+func freeConsumer(p *C.tminus_push_consumer_t) { C.tminus_push_consumer_free(p) }
 
 // Receive waits for 1 to max messages. It ends with a Closed failure when the consumer is closed.
 func (c *PushConsumer) Receive(ctx context.Context, max int) (deliveries []*Delivery, err error) {
@@ -162,7 +172,9 @@ func copyBatch(p *C.tminus_batch_t) []*Delivery {
 		deliveries[i] = &Delivery{View: copyView(v), batch: b, index: C.size_t(i)}
 	}
 	if len(views) == 0 {
-		C.tminus_batch_free(p)
+		freeBatch(p)
+	} else {
+		b.cleanup = runtime.AddCleanup(b, freeBatch, p)
 	}
 	return deliveries
 }
@@ -289,5 +301,5 @@ func (c *PushConsumer) Shutdown(ctx context.Context) error {
 
 // Free frees the consumer once no call uses it any more.
 func (c *PushConsumer) Free() {
-	c.free(func(consumer *C.tminus_push_consumer_t) { C.tminus_push_consumer_free(consumer) })
+	c.free(freeConsumer)
 }

@@ -107,8 +107,11 @@ func StartProducer(ctx context.Context, client *Client, o *ProducerOptions) (*Pr
 	if err != nil {
 		return nil, err
 	}
+	p.freeUnreachable(freeProducer)
 	return p, nil
 }
+
+func freeProducer(p *C.tminus_producer_t) { C.tminus_producer_free(p) }
 
 // Send sends m and waits for the receipt. The deadline of ctx bounds all attempts; when ctx is cancelled, the error says
 // whether the message may have been stored.
@@ -251,7 +254,7 @@ func (p *Producer) Close(ctx context.Context) error {
 			return nil
 		})
 	})
-	p.free(func(producer *C.tminus_producer_t) { C.tminus_producer_free(producer) })
+	p.free(freeProducer)
 	if f, ok := err.(*Failure); ok && f.Kind == KindClosed {
 		return nil
 	}

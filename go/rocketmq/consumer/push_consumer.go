@@ -40,7 +40,6 @@ type DefaultPushConsumer struct {
 	behind        map[tminus.MessageQueue]int64
 	core          *tminus.PushConsumer
 	shutDown      bool
-	consuming     sync.WaitGroup
 }
 
 // NewPushConsumer makes a push consumer; subscribe, then Start it.
@@ -111,16 +110,12 @@ func (c *DefaultPushConsumer) Start() error {
 		return err
 	}
 	running := c.core
-	c.consuming.Add(1)
-	go func() {
-		defer c.consuming.Done()
-		// It ends when the consumer is closed, which is no error.
-		_ = running.ConsumeBatch(context.Background(), c.options.batchSize, c.consume)
-	}()
+	// It ends when the consumer is closed, which is no error.
+	go func() { _ = running.ConsumeBatch(context.Background(), c.options.batchSize, c.consume) }()
 	return nil
 }
 
-// Shutdown waits for running functions, stores the offsets and signs off.
+// Shutdown waits for running functions, 5 s at most, stores the offsets and signs off.
 func (c *DefaultPushConsumer) Shutdown() error {
 	c.mutex.Lock()
 	core := c.core
@@ -129,9 +124,7 @@ func (c *DefaultPushConsumer) Shutdown() error {
 	if core == nil {
 		return nil
 	}
-	err := core.Close(context.Background())
-	c.consuming.Wait()
-	return err
+	return core.Close(context.Background())
 }
 
 // Suspend stops pulling until Resume.
