@@ -58,7 +58,8 @@ test-examples: build examples
 
 ## The same scenarios and the documents' programs against Apache RocketMQ 5.5.0, started and stopped here.
 test-apache: build examples
-	@if reason=$$($(APACHE) available); then $(APACHE) run -- $(MAKE) conformance; \
+	@if reason=$$($(APACHE) available); then $(APACHE) run -- $(MAKE) conformance && \
+	  $(APACHE) run --acl -- $(CARGO) test --locked -p tminus --all-features --test apache_acl; \
 	elif [ "$$CI" = true ]; then echo "$$reason"; exit 1; else echo "skipped, Apache RocketMQ: $$reason"; fi
 
 conformance:
