@@ -228,7 +228,7 @@ def run(command: list[str], acl: bool) -> int:
                 child.terminate()
                 raise
         if code != 0:
-            print(server.log_tail(), file=sys.stderr)
+            print(server.log_tail(lines=3), file=sys.stderr)
         return code if code >= 0 else 128 - code
 
 
