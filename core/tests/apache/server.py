@@ -32,7 +32,7 @@ REPOSITORY = HERE.parents[2]
 VERSION = "5.5.0"
 CREDENTIALS = remoting.Credentials("admin", "12345678")
 BROKER_NAME = b"broker-a"
-START_LIMIT_S = 90
+START_LIMIT_S = 180
 STOP_LIMIT_S = 3
 
 # The store maps files with internals of the JDK that are closed since Java 17.
