@@ -155,21 +155,20 @@ func TestOneYearPassesInATest(t *testing.T) {
 	}
 }
 
-// timerNoise sleeps in short steps until stopped and then tells the 99th percentile of how much too late it woke up: what
-// this machine does to any timer at the moment.
+// timerNoise sleeps in short steps until stopped and then tells how much too late it woke up at worst: what this machine
+// does to any timer at the moment.
 func timerNoise() (stop func() time.Duration) {
-	const step = 5 * time.Millisecond
+	const step = 2 * time.Millisecond
 	quit, result := make(chan struct{}), make(chan time.Duration)
 	go func() {
-		var late []time.Duration
+		var worst time.Duration
 		for {
 			due := time.Now().Add(step)
 			select {
 			case <-time.After(step):
-				late = append(late, time.Since(due))
+				worst = max(worst, time.Since(due))
 			case <-quit:
-				slices.Sort(late)
-				result <- late[len(late)*99/100]
+				result <- worst
 				return
 			}
 		}
@@ -181,7 +180,7 @@ func timerNoise() (stop func() time.Duration) {
 }
 
 // TestTwoThousandScheduledMessages: none early, none lost, and the 99th percentile of the lateness under 20 ms (on a busy
-// machine that much more than its timers are late by themselves).
+// machine that much more than it lets any timer wait).
 func TestTwoThousandScheduledMessages(t *testing.T) {
 	const count, span = 2000, 10 * time.Second
 	broker := tminustest.Start(t)
@@ -232,7 +231,7 @@ func TestTwoThousandScheduledMessages(t *testing.T) {
 	slices.Sort(lateness)
 	p50, p99, last := lateness[count/2], lateness[count*99/100], lateness[count-1]
 	machine := noise()
-	t.Logf("lateness of %d messages: first %v, p50 %v, p99 %v, max %v; the machine's timers: p99 %v",
+	t.Logf("lateness of %d messages: first %v, p50 %v, p99 %v, max %v; the machine lets a timer wait %v at worst",
 		count, lateness[0], p50, p99, last, machine)
 	if lateness[0] < 0 {
 		t.Errorf("a message was %v early", -lateness[0])

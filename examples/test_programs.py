@@ -1,0 +1,98 @@
+"""The examples in C, Go and Rust, built and run as a person would: against the loopback broker, and the documented one
+against Apache RocketMQ too, when TMINUS_TEST_APACHE=host:port names its name server.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tminus.testing import Broker
+
+HERE = Path(__file__).parent
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target")) / "release"
+APACHE = os.environ.get("TMINUS_TEST_APACHE")
+FOLDERS = {"c": HERE / "c/bin", "go": HERE / "go/bin", "rust": TARGET}
+
+
+def run(program: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [str(program), *arguments]
+    env = {**os.environ, **environment}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=env)
+
+
+def run_documented_go_program(endpoint: str, allowed_ms: float, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs the program, receives its message with the consumer beside it, and measures the delay."""
+    consumer = [str(FOLDERS["go"] / "consumer"), endpoint, "test", f"documented-{time.time_ns()}"]
+    with subprocess.Popen(consumer, stdout=subprocess.PIPE, text=True) as receiver:
+        try:
+            assert receiver.stdout is not None
+            started = time.time()
+            done = run(FOLDERS["go"] / "huawei_scheduled", endpoint, **environment)
+            assert done.returncode == 0, done.stdout
+            assert "send message success: result=SendResult [sendStatus=0, msgIds=" in done.stdout
+            message_id = done.stdout.split("msgIds=")[1].split(",")[0]
+            for line in map(json.loads, receiver.stdout):
+                if line["message_id"] == message_id:
+                    break
+            else:
+                pytest.fail("the message did not arrive")
+        finally:
+            receiver.send_signal(signal.SIGINT)
+    late = line["received_at"] - int(line["start_deliver_time"])
+    print(f"scheduled 3 s ahead, arrived {late} ms after its time")
+    assert line["body"] == "Hello RocketMQ Go Client!"
+    assert line["received_at"] / 1000 - started >= 3
+    assert 0 <= late <= allowed_ms
+    return done
+
+
+def test_the_documented_go_program(rocketmq_broker: Broker) -> None:
+    run_documented_go_program(rocketmq_broker.endpoint, 100)
+
+
+def test_the_documented_go_program_with_tls(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    with Broker(tls=True) as broker:
+        assert broker.ca_pem
+        authority.write_text(broker.ca_pem)
+        tls = {"ROCKETMQ_TLS": "true"}
+        verified = run_documented_go_program(broker.endpoint, 100, TMINUS_TLS_CA=str(authority), **tls)
+        assert "not verified" not in verified.stderr
+        assert "not verified" in run(FOLDERS["go"] / "huawei_scheduled", broker.endpoint, **tls).stderr
+
+
+@pytest.mark.skipif(APACHE is None, reason="TMINUS_TEST_APACHE is not set; `make test-apache` sets it")
+def test_the_documented_go_program_on_apache() -> None:
+    run_documented_go_program(str(APACHE), 1500)
+
+
+@pytest.mark.parametrize("language", FOLDERS)
+def test_scheduled(rocketmq_broker: Broker, language: str) -> None:
+    done = run(FOLDERS[language] / "scheduled", rocketmq_broker.endpoint, "50", "1000")
+    assert (done.returncode, done.stderr) == (0, "")
+    result = json.loads(done.stdout)
+    assert (result["language"], result["sent"], result["received"], result["early"]) == (language, 50, 50, 0)
+    assert 0 <= result["lateness_ms_p50"] <= result["lateness_ms_max"]
+
+
+@pytest.mark.parametrize("language", ["c", "rust"])
+def test_producer(rocketmq_broker: Broker, language: str) -> None:
+    done = run(FOLDERS[language] / "producer", rocketmq_broker.endpoint)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip()
+    assert len(rocketmq_broker.pending) == 1
+
+
+def test_demo() -> None:
+    """The first command of the README; its verdict is its own."""
+    done = subprocess.run([sys.executable, str(HERE / "demo.py")], capture_output=True, text=True, timeout=60, check=False)
+    print(done.stdout, done.stderr)
+    assert done.returncode == 0
+    assert [line.split()[0] for line in done.stdout.splitlines() if "on time" in line] == ["go", "python", "c", "rust"]
