@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from conftest import Run
+import tminus
+from conftest import PATIENCE, Run, seconds
 from tminus.testing import Broker
 
 CLIENTS = """
@@ -56,22 +57,14 @@ def test_one_way_sends_still_leave(broker: Broker, run_python: Run):
         producer.send_one_way(tminus.Message("leaves", b"%d" % i))
     """
     assert run_python(program, broker.endpoint).returncode == 0
-    import tminus
-
     with tminus.PushConsumer(broker.endpoint, "leaves", "leaves", consume_from="first_offset") as consumer:
         bodies: set[bytes] = set()
         while len(bodies) < 100:
-            deliveries = consumer.receive(100, timeout=tminus_patience())
+            deliveries = consumer.receive(100, timeout=seconds(PATIENCE))
             assert deliveries, f"{100 - len(bodies)} one-way messages are missing"
             for delivery in deliveries:
                 with delivery as message:
                     bodies.add(message.body)
-
-
-def tminus_patience():
-    from conftest import PATIENCE, seconds
-
-    return seconds(PATIENCE)
 
 
 def test_an_event_loop_that_just_ends(broker: Broker, run_python: Run):

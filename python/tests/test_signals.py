@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,21 +13,17 @@ from conftest import SEND_MESSAGE_V2
 from tminus.testing import Broker
 
 PROGRAM = """
-import signal, sys, time
+import sys, time
+from datetime import timedelta
 import tminus
 endpoint, call = sys.argv[1:]
-producer = tminus.Producer(endpoint, send_timeout=__import__("datetime").timedelta(minutes=5)).start()
+producer = tminus.Producer(endpoint, send_timeout=timedelta(minutes=5)).start()
 producer.send(tminus.Message("signals", b"connected"))
 consumer = tminus.PushConsumer(endpoint, "signals", "empty").start()
 calls = {
     "send": lambda: producer.send(tminus.Message("signals", b"swallowed")),
     "receive": lambda: consumer.receive(),
 }
-sent = 0.0
-def interrupted(number, frame):
-    global sent
-    sent = time.monotonic()
-    raise KeyboardInterrupt
 print("waiting", flush=True)
 sys.stdin.readline()
 print("in", flush=True)
@@ -39,8 +36,6 @@ except KeyboardInterrupt:
 
 @pytest.mark.parametrize("call", ["send", "receive"])
 def test_ctrl_c(broker: Broker, tmp_path: Path, call: str):
-    import time
-
     command = [sys.executable, "-c", PROGRAM, broker.endpoint, call]
     with subprocess.Popen(
         command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -1,7 +1,7 @@
 """Types of the extension module; `mypy.stubtest` compares them with the built one."""
 
 from asyncio import AbstractEventLoop, Future
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Literal, final, overload
@@ -35,6 +35,7 @@ __all__ = [
 __version__: Final[str]
 ERROR_KINDS: Final[dict[str, int]]
 
+_Answer = ConsumeResult | RetryAfterLevel | None
 _Call = tuple[int, Future[Any]]
 _ServerKind = Literal["auto", "apache5", "apache4", "huawei", "alibaba"]
 
@@ -280,7 +281,7 @@ class PushConsumer:
         endpoint: str,
         group: str,
         topics: str | dict[str, str | Sql92] | dict[str, str] | Sequence[str],
-        listener: Any = None,
+        listener: Callable[[MessageView], _Answer | Awaitable[_Answer]] | None = None,
         *,
         concurrency: int = 8,
         model: Literal["clustering", "broadcasting"] | None = None,

@@ -47,6 +47,13 @@ class _Bridge:
             self._is_watched = True
         return self._completions
 
+    async def _connect(self, start: Callable[[Completions], Call[None]]) -> None:
+        try:
+            await self._finish(start(self._via()))
+        except BaseException:
+            self._unwatch()
+            raise
+
     async def _finish(self, call: Call[T]) -> T:
         ticket, future = call
         try:
@@ -75,7 +82,7 @@ class AsyncProducer(_Bridge, _native.Producer):
     async def start(self) -> Self:
         """Connects now, so that a wrong address or certificate is reported here and not by the first send."""
         _logging.start()
-        await self._finish(self._start(self._via()))
+        await self._connect(self._start)
         return self
 
     async def send(self, message: Message, *, timeout: timedelta | None = None) -> SendReceipt:
@@ -139,7 +146,7 @@ class AsyncPushConsumer(_Bridge, _native.PushConsumer):
     async def start(self) -> Self:
         """Connects, subscribes, and starts the listeners."""
         _logging.start()
-        await self._finish(self._start(self._via()))
+        await self._connect(self._start)
         if self.listener is not None and not self._workers:
             self._workers = tuple(
                 asyncio.create_task(self._work(self.listener), name=f"tminus-listener-{n}")
