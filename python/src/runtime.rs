@@ -85,7 +85,7 @@ pub(crate) fn run<'py, T: Into<Reply> + Send + 'static>(
     match completions {
         Some(completions) => {
             let ticket = completions.submit(py, async move { future.await.map(Into::into) })?;
-            ticket.into_pyobject(py).map(Bound::into_any).map_err(PyErr::from)
+            ticket.into_pyobject(py).map(Bound::into_any)
         }
         None => enter(py, operation, future)?.into().into_python(py),
     }
