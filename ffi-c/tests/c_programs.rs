@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// Where this test, and the libraries it was built with, lie.
 fn built() -> PathBuf {
@@ -21,6 +22,27 @@ fn private_libraries() -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
 }
 
+fn compiler() -> Command {
+    Command::new(std::env::var("CC").unwrap_or_else(|_| "cc".into()))
+}
+
+/// Whether the compiler comes with AddressSanitizer. In CI it must.
+fn has_sanitizer() -> bool {
+    static FOUND: OnceLock<bool> = OnceLock::new();
+    *FOUND.get_or_init(|| {
+        let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("probe.c");
+        std::fs::write(&source, "int main(void) { return 0; }\n").unwrap();
+        let mut cc = compiler();
+        cc.args(["-fsanitize=address", "-o"]).arg(source.with_extension("out")).arg(source);
+        let found = cc.output().unwrap().status.success();
+        assert!(
+            found || std::env::var("CI").as_deref() != Ok("true"),
+            "the C compiler has no AddressSanitizer"
+        );
+        found
+    })
+}
+
 enum Link {
     Static,
     Shared,
@@ -29,7 +51,7 @@ enum Link {
 
 fn run(program: &str, link: Link) {
     let source = manifest().join("tests/c").join(program).with_extension("c");
-    let mut cc = Command::new(std::env::var("CC").unwrap_or_else(|_| "cc".into()));
+    let mut cc = compiler();
     cc.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-g", "-pthread", "-I"]);
     cc.arg(manifest().join("../include")).arg(source);
     let suffix = match link {
@@ -80,6 +102,10 @@ macro_rules! programs {
 
             #[test]
             fn sanitized() {
+                if !super::has_sanitizer() {
+                    println!("skipped: the C compiler has no AddressSanitizer");
+                    return;
+                }
                 run(stringify!($name), Link::Sanitized);
             }
         })*
