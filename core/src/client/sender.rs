@@ -95,7 +95,9 @@ impl Sender {
         let mut avoid: Option<Arc<str>> = None;
         let mut retries = self.options.retries;
         loop {
-            let queue = self.choose(&route, target, avoid.as_deref(), &parcel.topic)?;
+            let queue = self
+                .choose(&route, target, avoid.as_deref(), &parcel.topic)
+                .map_err(|error| with_doubt(error, may_be_stored))?;
             let others =
                 matches!(target, Target::Any) && route.has_other(self.instance.health(), &queue.broker);
             let begun = clock::instant();
