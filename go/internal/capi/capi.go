@@ -1,13 +1,15 @@
 // Package capi is the only use of cgo: the C ABI of the core as Go calls.
 //
-// Rare calls (start, close, subscribe) block a thread until the core is done. Sends are submitted and come back as
-// completions, which one goroutine drains in batches for all; see reactor.go. Everything the core makes is copied into
+// Rare calls (start, close, subscribe), and a send that is alone, block a thread until the core is done. All other sends
+// are submitted and come back as completions, which one goroutine drains in batches for all; see reactor.go. Everything the core makes is copied into
 // Go memory and freed before a call returns.
 package capi
 
 // #cgo CFLAGS: -std=c11 -I${SRCDIR}/../../../include
 // #cgo noescape go_submit_send
 // #cgo nocallback go_submit_send
+// #cgo noescape go_send
+// #cgo nocallback go_send
 // #cgo nocallback tminus_queue_wait
 // #cgo noescape tminus_queue_wait
 // #cgo nocallback tminus_completions_free

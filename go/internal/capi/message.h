@@ -93,6 +93,19 @@ static inline tminus_status_t go_submit_send(const tminus_producer_t *producer, 
     return status;
 }
 
+static inline tminus_status_t go_send(const tminus_producer_t *producer, const char *text, const size_t *lengths,
+                                      const uint8_t *body, go_message_t in, const tminus_cancel_t *cancel,
+                                      tminus_receipt_t **receipt, tminus_error_t **error)
+{
+    message_frame_t frame;
+    in.text = text, in.lengths = lengths, in.body = body;
+    if (!frame_fill(&frame, in))
+        return TMINUS_INTERNAL;
+    tminus_status_t status = tminus_producer_send(producer, &frame.message, &frame.options, cancel, receipt, error);
+    free(frame.many);
+    return status;
+}
+
 static inline tminus_status_t go_send_one_way(const tminus_producer_t *producer, const char *text,
                                               const size_t *lengths, const uint8_t *body, go_message_t in,
                                               const tminus_cancel_t *cancel, tminus_error_t **error)

@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 	"unsafe"
 )
@@ -62,6 +63,8 @@ func copyReceipt(r *C.tminus_receipt_t) Receipt {
 type Producer struct {
 	handle[*C.tminus_producer_t]
 	reactor *reactor
+	// underWay counts the callers of Send.
+	underWay atomic.Int32
 }
 
 // StartProducer connects to a name server.
@@ -116,6 +119,10 @@ func freeProducer(p *C.tminus_producer_t) { C.tminus_producer_free(p) }
 // Send sends m and waits for the receipt. The deadline of ctx bounds all attempts; when ctx is cancelled, the error says
 // whether the message may have been stored.
 func (p *Producer) Send(ctx context.Context, m *Message) (Receipt, error) {
+	defer p.underWay.Add(-1)
+	if p.underWay.Add(1) == 1 {
+		return p.sendAlone(ctx, m)
+	}
 	c := callPool.Get().(*call)
 	op, err := p.submit(ctx, m, c)
 	if err != nil {
@@ -125,6 +132,29 @@ func (p *Producer) Send(ctx context.Context, m *Message) (Receipt, error) {
 	receipt, err := c.receipt, c.err
 	c.receipt, c.err = Receipt{}, nil
 	callPool.Put(c)
+	return receipt, err
+}
+
+// sendAlone makes a blocking call, which saves a send that is alone the way through the queue and another goroutine.
+// Others that begin meanwhile are submitted, so that at most one thread a producer is blocked.
+func (p *Producer) sendAlone(ctx context.Context, m *Message) (receipt Receipt, err error) {
+	var wire wireMessage
+	wire.fill(m)
+	in := wire.numbers(m, timeoutMs(ctx))
+	err = cancellable(ctx, func(cancel *C.tminus_cancel_t) error {
+		return p.use("send", func(producer *C.tminus_producer_t) error {
+			var e *C.tminus_error_t
+			var r *C.tminus_receipt_t
+			status := C.go_send(producer, (*C.char)(unsafe.Pointer(unsafe.SliceData(wire.text))),
+				unsafe.SliceData(wire.lengths), (*C.uint8_t)(unsafe.SliceData(m.Body)), in, cancel, &r, &e)
+			if status != C.TMINUS_OK {
+				return failure(status, e)
+			}
+			receipt = copyReceipt(r)
+			C.tminus_receipt_free(r)
+			return nil
+		})
+	})
 	return receipt, err
 }
 

@@ -8,12 +8,9 @@ import (
 	"sync"
 )
 
-// Completions of submitted sends arrive on one queue for the process. Somebody who waits for one drains the queue for all:
-//
-//   - A caller that is alone drains itself, which saves the hand-over between two goroutines.
-//   - As soon as others are under way when its own send is done, a goroutine takes over; it ends when nothing is left.
-//
-// So no goroutine stays behind an idle producer, and under load one wake-up brings many completions.
+// Completions of submitted sends arrive on one queue for the process. A goroutine drains it for all: it begins with the
+// first send under way and ends with the last, so none stays behind an idle producer, and under load one wake-up
+// brings many completions.
 type reactor struct {
 	queue *C.tminus_queue_t
 
@@ -69,43 +66,30 @@ func (r *reactor) forget(id uint64) {
 	delete(r.calls, id)
 }
 
-// lead makes the caller the drainer if nobody drains; alone: only if its call is the only one under way.
-func (r *reactor) lead(alone bool) bool {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	if r.draining || (alone && len(r.calls) > 1) {
-		return false
-	}
-	r.draining = true
-	return true
-}
-
 // wait waits for c; when ctx ends, the send is cancelled and its true end is awaited.
 func (r *reactor) wait(ctx context.Context, c *call, op C.tminus_op_t) {
 	if ctx.Done() != nil {
 		stop := context.AfterFunc(ctx, func() { C.tminus_op_cancel(r.queue, op, nil) })
 		defer stop()
 	}
-	switch {
-	case r.lead(true):
-		r.drain(c)
-	case r.lead(false):
-		go r.drain(nil)
-	}
+	r.start()
 	<-c.done
 }
 
-// start makes sure that somebody drains, for calls that nobody waits for.
+// start makes sure that somebody drains.
 func (r *reactor) start() {
-	if r.lead(false) {
-		go r.drain(nil)
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if !r.draining && len(r.calls) > 0 {
+		r.draining = true
+		go r.drain()
 	}
 }
 
-// drain hands out completions until own is done (nil: until no call is left), and sees to a successor.
-func (r *reactor) drain(own *call) {
+// drain hands out completions until no call is left.
+func (r *reactor) drain() {
 	var completions [drainBatch]C.tminus_completion_t
-	for {
+	for more := true; more; more = r.more() {
 		var count C.size_t
 		C.tminus_queue_wait(r.queue, &completions[0], drainBatch, drainWaitMs, &count, nil)
 		finished := r.take(completions[:count])
@@ -117,10 +101,15 @@ func (r *reactor) drain(own *call) {
 				c.done <- struct{}{}
 			}
 		}
-		if r.step(own) {
-			return
-		}
 	}
+}
+
+// more is whether the drainer goes on.
+func (r *reactor) more() bool {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.draining = len(r.calls) > 0
+	return r.draining
 }
 
 // take finds the calls of completions and copies their results.
@@ -141,23 +130,6 @@ func (r *reactor) take(completions []C.tminus_completion_t) []*call {
 		}
 	}
 	return finished
-}
-
-// step decides after a batch whether the drainer is done; if others still wait it leaves them a successor.
-func (r *reactor) step(own *call) bool {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	if own == nil {
-		r.draining = len(r.calls) > 0
-		return !r.draining
-	}
-	if len(own.done) == 0 {
-		return false
-	}
-	if r.draining = len(r.calls) > 0; r.draining {
-		go r.drain(nil)
-	}
-	return true
 }
 
 // callbacks runs the callbacks of asynchronous sends one after the other, apart from the drainer, so that a callback may
