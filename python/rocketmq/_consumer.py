@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 from enum import IntEnum
 from types import TracebackType
@@ -57,7 +56,7 @@ class PushConsumer(Settings):
 
     def set_instance_name(self, name: Text) -> None:
         """Tells this consumer from others of the process in the server's lists."""
-        self._options["client_id"] = f"{socket.gethostname()}@{os.getpid()}@{to_text(name)}"
+        self._options["client_id"] = f"{os.uname().nodename}@{os.getpid()}@{to_text(name)}"
 
     def subscribe(self, topic: Text, callback: Callback, expression: Text = "*") -> None:
         """`callback` gets every message of `topic` that has one of the tags of `expression` (`"a || b"`)."""

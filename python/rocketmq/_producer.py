@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import IntEnum
@@ -9,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 import tminus
 
-from ._callbacks import Callbacks
 from ._message import Message, Text, to_text
 from ._settings import Settings
 from .exceptions import (
@@ -24,7 +22,11 @@ from .exceptions import (
 )
 
 if TYPE_CHECKING:
+    import asyncio
+
     from typing_extensions import Self
+
+    from ._callbacks import Callbacks
 
 
 class SendStatus(IntEnum):
@@ -167,6 +169,8 @@ class Producer(Settings):
         exception_callback: ExceptionCallback | None,
     ) -> None:
         """Sends without waiting; one of the callbacks is called on a thread of this producer."""
+        from ._callbacks import Callbacks  # brings asyncio, which few programs need here
+
         if self._callbacks is None:
             self._callbacks = Callbacks()
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import tminus
@@ -41,4 +40,5 @@ class Settings:
         authority = os.environ.get("TMINUS_TLS_CA")
         if authority is None:
             return self._options
-        return {**self._options, "tls": tminus.TlsOptions(ca_pem=Path(authority).read_text())}
+        with open(authority) as file:
+            return {**self._options, "tls": tminus.TlsOptions(ca_pem=file.read())}

@@ -75,7 +75,7 @@ def test_an_event_loop_that_just_ends(broker: Broker, run_python: Run):
     async def main():
         producer = AsyncProducer(sys.argv[1])
         await producer.send(tminus.Message("ends", b"x"))
-        consumer = await AsyncPushConsumer(sys.argv[1], "ends", "ends").start()
+        consumer = await AsyncPushConsumer(sys.argv[1], "ends", "nothing").start()
         asyncio.create_task(consumer.receive())
         asyncio.create_task(producer.send(tminus.Message("ends", b"y")))
         await asyncio.sleep(0)

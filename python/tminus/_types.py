@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class SendStatus(enum.Enum):
@@ -30,15 +30,13 @@ class ConsumeResult(enum.Enum):
     """Give it up: move it to the dead letter queue of the group."""
 
 
-@dataclass(frozen=True)
-class RetryAfterLevel:
+class RetryAfterLevel(NamedTuple):
     """Deliver the message again after the server's delay level 1 to 18."""
 
     delay_level: int
 
 
-@dataclass(frozen=True)
-class Sql92:
+class Sql92(NamedTuple):
     """A filter over message properties, for example `Sql92("amount > 100")`; the broker must have it enabled."""
 
     expression: str
