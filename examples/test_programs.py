@@ -87,12 +87,14 @@ def test_producer(rocketmq_broker: Broker, language: str) -> None:
     done = run(FOLDERS[language] / "producer", rocketmq_broker.endpoint)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip()
-    assert len(rocketmq_broker.pending) == 1
+    assert len(rocketmq_broker.pending()) == 1
 
 
 def test_demo() -> None:
     """The first command of the README; its verdict is its own."""
-    done = subprocess.run([sys.executable, str(HERE / "demo.py")], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, str(HERE / "demo.py")], capture_output=True, text=True, timeout=60, check=False
+    )
     print(done.stdout, done.stderr)
     assert done.returncode == 0
     assert [line.split()[0] for line in done.stdout.splitlines() if "on time" in line] == ["go", "python", "c", "rust"]
