@@ -55,7 +55,7 @@ def missing() -> str | None:
     """Why the server cannot run on this machine, or None."""
     if not sys.platform.startswith("linux"):
         return f"the harness confines the server to loopback on Linux only, not on {sys.platform}"
-    needed = {"java": "a JDK (17 or newer)", "mvn": "Maven", "cc": "a C compiler"}
+    needed = {"javac": "a JDK (17 or newer)", "mvn": "Maven", "cc": "a C compiler"}
     absent = [what for tool, what in needed.items() if not shutil.which(tool)]
     return f"not found: {', '.join(absent)}" if absent else None
 
@@ -257,7 +257,7 @@ def main() -> int:
         elif arguments.mode == "run":
             return run(arguments.command, arguments.acl)
     except StartError as error:
-        print(f"Apache RocketMQ {VERSION}: {error}", file=sys.stderr)
+        print(f"Apache RocketMQ {VERSION}: {error}")
         return 1
     return 0
 

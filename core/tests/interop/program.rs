@@ -49,7 +49,8 @@ impl Program {
     /// rocketmq-client-go v2.1.2, or why it cannot be built here.
     pub(crate) fn go() -> Result<&'static Self, &'static str> {
         static BUILT: LazyLock<Built> = LazyLock::new(|| {
-            find(&["go", "version"], "Go")?;
+            let found = Command::new("go").arg("version").stdout(Stdio::null()).status();
+            found.map_err(|e| format!("Go is not installed (go version: {e})"))?;
             let binary = out().join("interop-go-v2");
             build(
                 Command::new("go")
@@ -66,13 +67,16 @@ impl Program {
     /// The Java client of Apache RocketMQ 5.5.0, or why it cannot be built here.
     pub(crate) fn java() -> Result<&'static Self, &'static str> {
         static BUILT: LazyLock<Built> = LazyLock::new(|| {
-            find(&["javac", "-version"], "a JDK")?;
-            find(&["mvn", "-version"], "Maven")?;
-            let jars = build(
-                Command::new("python3").arg(here().with_file_name("apache").join("server.py")).arg("jars"),
-            );
+            let server = |what| {
+                let script = here().with_file_name("apache").join("server.py");
+                let output = Command::new("python3").arg(script).arg(what).output().unwrap();
+                let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+                if output.status.success() { Ok(text) } else { Err(text) }
+            };
+            server("available")?;
+            let jars = server("jars").unwrap();
             let (sources, classes) = (here().join("java"), out().join("interop-java"));
-            let path = [classes.as_path(), &sources, &Path::new(jars.trim()).join("*")];
+            let path = [classes.as_path(), &sources, &Path::new(&jars).join("*")];
             let path = std::env::join_paths(path).unwrap();
             let sources = ["Peer.java", "Send.java", "Receive.java"].map(|name| sources.join(name));
             build(Command::new("javac").arg("-d").arg(&classes).arg("-cp").arg(&path).args(sources));
@@ -216,15 +220,7 @@ fn out() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
 }
 
-fn find(command: &[&str], what: &str) -> Result<(), String> {
-    let quiet =
-        Command::new(command[0]).args(&command[1..]).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    quiet.map(drop).map_err(|_| format!("{what} is not installed ({} is not found)", command[0]))
-}
-
-/// Runs a build step to its end and returns what it printed.
-fn build(command: &mut Command) -> String {
+fn build(command: &mut Command) {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
 }

@@ -40,7 +40,6 @@ final class Receive {
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         consumer.setMaxReconsumeTimes(peer.number("max-reconsume", -1));
         consumer.setMqClientApiTimeout(20_000);
-        consumer.setPollNameServerInterval(1000); // or the retry topic is found only after 30 s
         consumer.subscribe(peer.topic, peer.text("tags", "*"));
         consumer.registerMessageListener(this::consume);
         consumer.start();
