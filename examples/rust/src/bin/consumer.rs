@@ -5,7 +5,8 @@ use tminus::{ConsumeResult, FilterExpression, PushConsumer, PushConsumerOptions}
 #[tokio::main]
 async fn main() -> tminus::Result<()> {
     let endpoint = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9876".into());
-    let options = PushConsumerOptions::new(&endpoint, "rust-example")?.subscribe("test", FilterExpression::all());
+    let options =
+        PushConsumerOptions::new(&endpoint, "rust-example")?.subscribe("test", FilterExpression::all());
     let consumer = PushConsumer::start(options, |message| async move {
         println!("{} {:?} due at {:?}", message.message_id, message.body, message.deliver_at_ms());
         ConsumeResult::Success

@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tminus::{
-    Clock, ConsumeFrom, ConsumeResult, Deliveries, FilterExpression, Message, Producer, ProducerOptions, PushConsumer, PushConsumerOptions,
+    Clock, ConsumeFrom, ConsumeResult, Deliveries, FilterExpression, Message, Producer, ProducerOptions,
+    PushConsumer, PushConsumerOptions,
 };
 
 const TOPIC: &str = "demo-rust";
