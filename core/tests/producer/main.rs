@@ -1,6 +1,6 @@
 //! The producer against the loopback broker, and against servers that misbehave.
 #![cfg(feature = "broker")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod life;
 mod messages;
