@@ -9,7 +9,7 @@ RELEASE := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release
 GOLIB   := go/internal/capi/lib/$(shell $(GO) env GOOS)_$(shell $(GO) env GOARCH)
 APACHE  := $(PYTHON) core/tests/apache/server.py
 
-.PHONY: build demo test check bench core-lib wheel examples \
+.PHONY: build demo test check bench bench-apache core-lib wheel examples \
         test-rust test-go test-python test-examples test-apache conformance \
         check-rust check-go check-python format bless clean
 
@@ -94,9 +94,12 @@ format:
 bless:
 	TMINUS_BLESS=1 $(CARGO) test --locked -p tminus-ffi --test header
 
-## Ours and rocketmq-client-go v2.1.2 in one interleaved run against the loopback broker.
+## Ours and rocketmq-client-go v2.1.2 in one interleaved run against the loopback broker, or the real server.
 bench: build examples
 	$(VENV)/bin/python core/benches/compare.py
+
+bench-apache: build examples
+	$(APACHE) run -- $(SHELL) -c '$(VENV)/bin/python core/benches/compare.py "$$TMINUS_TEST_APACHE"'
 
 clean:
 	rm -rf target .venv python/dist go/internal/capi/lib examples/c/bin examples/go/bin
