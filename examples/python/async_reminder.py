@@ -25,13 +25,13 @@ async def main(endpoint: str, seconds: list[float]) -> None:
         if waiting == 0:
             done.set()
 
-    consumer = AsyncPushConsumer(endpoint, "async-reminder", TOPIC, remind, consume_from="first_offset")
-    async with AsyncProducer(endpoint) as producer, consumer:
+    async with AsyncProducer(endpoint) as producer:
         messages = [
             tminus.Message(TOPIC, f"reminder after {delay:g} s".encode(), deliver_after=timedelta(seconds=delay))
             for delay in seconds
         ]
         await asyncio.gather(*map(producer.send, messages))
+    async with AsyncPushConsumer(endpoint, "async-reminder", TOPIC, remind, consume_from="first_offset"):
         await done.wait()
 
 

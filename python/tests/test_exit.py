@@ -68,6 +68,7 @@ def test_one_way_sends_still_leave(broker: Broker, run_python: Run):
 
 
 def test_an_event_loop_that_just_ends(broker: Broker, run_python: Run):
+    broker.create_topic("quiet")
     program = """
     import asyncio, sys, tminus
     from tminus.aio import AsyncProducer, AsyncPushConsumer
@@ -75,7 +76,7 @@ def test_an_event_loop_that_just_ends(broker: Broker, run_python: Run):
     async def main():
         producer = AsyncProducer(sys.argv[1])
         await producer.send(tminus.Message("ends", b"x"))
-        consumer = await AsyncPushConsumer(sys.argv[1], "ends", "nothing").start()
+        consumer = await AsyncPushConsumer(sys.argv[1], "ends", "quiet").start()
         asyncio.create_task(consumer.receive())
         asyncio.create_task(producer.send(tminus.Message("ends", b"y")))
         await asyncio.sleep(0)

@@ -68,6 +68,7 @@ print("parent and child are done")
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
 def test_fork(broker: Broker, run_python: Run):
+    broker.create_topic("forked")
     done = run_python(PROGRAM, broker.endpoint)
     assert (done.returncode, done.stdout, done.stderr) == (0, "parent and child are done\n", "")
 

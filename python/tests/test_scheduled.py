@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
+from subprocess import PIPE
 
 import pytest
 import tminus
@@ -76,39 +81,77 @@ def test_policies(broker: Broker, topic: str):
             producer.send(tminus.Message(topic, b"x", deliver_at=now + timedelta(hours=1)))
 
 
+COUNT, SPREAD, AHEAD = 2000, timedelta(seconds=10), timedelta(seconds=3)
+P99_MS = 20
+"""What 99 % of the messages have to keep on a machine that is free for them."""
+ROUNDS = 3
+"""A machine that is busy with other work gets another chance for lateness, none for early or lost messages."""
+
+METER = """
+import sys, threading, time
+stop, longest = threading.Event(), 0.0
+threading.Thread(target=lambda: (sys.stdin.read(), stop.set())).start()
+while not stop.is_set():
+    begin = time.monotonic()
+    time.sleep(0.002)
+    longest = max(longest, time.monotonic() - begin - 0.002)
+print(longest * 1000)
+"""
+
+
+@contextmanager
+def wake_up_meter() -> Iterator[list[float]]:
+    """How late (ms) this machine wakes a process that does nothing else: what no program on it can undercut."""
+    worst: list[float] = []
+    with subprocess.Popen([sys.executable, "-c", METER], stdin=PIPE, stdout=PIPE, text=True) as meter:
+        yield worst
+        worst.append(float(meter.communicate("")[0]))
+
+
 def test_two_thousand_over_ten_seconds(broker: Broker, topic: str, consume: Consume):
-    count, spread, ahead = 2000, timedelta(seconds=10), timedelta(seconds=3)
+    for number in range(ROUNDS):
+        with wake_up_meter() as stall:
+            p99 = schedule_and_receive(broker, f"{topic}-{number}", consume)
+        print(f"the machine let a sleeping process wait {stall[0]:.1f} ms at worst")
+        if p99 < P99_MS + stall[0]:
+            return
+    pytest.fail(f"too late in {ROUNDS} rounds")
+
+
+def schedule_and_receive(broker: Broker, topic: str, consume: Consume) -> float:
+    """One round; returns the lateness in ms that 99 % of the messages kept."""
     due: dict[str, datetime] = {}
     came: dict[str, datetime] = {}
     complete = threading.Event()
 
     def listener(message: tminus.MessageView) -> None:
         came.setdefault(message.message_id, datetime.now(timezone.utc))
-        if len(came) == count:
+        if len(came) == COUNT:
             complete.set()
 
-    consume(broker, topic, listener)
-    start = datetime.now(timezone.utc) + ahead
+    broker.create_topic(topic)
+    consumer = consume(broker, topic, listener)
+    start = datetime.now(timezone.utc) + AHEAD
 
     async def schedule() -> None:
         async def send(i: int) -> None:
-            at = start + spread * i / count
+            at = start + SPREAD * i / COUNT
             due[(await producer.send(tminus.Message(topic, b"x", deliver_at=at))).message_id] = at
 
         async with AsyncProducer(broker.endpoint) as producer:
-            await asyncio.gather(*map(send, range(count)))
+            await asyncio.gather(*map(send, range(COUNT)))
 
     asyncio.run(schedule())
-    assert datetime.now(timezone.utc) < start, "the sends took longer than the head start; the run says nothing"
-    complete.wait((ahead + spread).total_seconds() + 10)
+    complete.wait((AHEAD + SPREAD).total_seconds() + 10)
+    consumer.close()
 
+    assert came.keys() == due.keys()
     # A delivery time has whole milliseconds on the wire.
     lateness = sorted((came[id] - at.replace(microsecond=at.microsecond // 1000 * 1000)) / MS for id, at in due.items())
-    early, p99 = sum(late < 0 for late in lateness), lateness[count * 99 // 100]
+    early, p99 = sum(late < 0 for late in lateness), lateness[COUNT * 99 // 100]
     print(
-        f"{len(lateness)} of {count} arrived, {early} early, lateness p50 {statistics.median(lateness):.1f} ms, "
+        f"{len(lateness)} of {COUNT} arrived, {early} early, lateness p50 {statistics.median(lateness):.1f} ms, "
         f"p99 {p99:.1f} ms, max {lateness[-1]:.1f} ms"
     )
-    assert came.keys() == due.keys()
     assert early == 0
-    assert p99 < 20
+    return p99
