@@ -26,8 +26,8 @@ calls = {
 }
 print("waiting", flush=True)
 sys.stdin.readline()
-print("in", flush=True)
 try:
+    print("in", flush=True)
     calls[call]()
 except KeyboardInterrupt:
     print("interrupted", time.clock_gettime(time.CLOCK_MONOTONIC), flush=True)
