@@ -1,6 +1,6 @@
 //! A message on its way out.
 
-use tminus_core::{DeliveryTime, Message, Result, clock};
+use tminus_core::{DeliveryTime, Error, ErrorKind, Message, Result, clock};
 
 use crate::boundary::wait_ms;
 use crate::data::{invalid, slice, tminus_bytes_t, tminus_property_t, tminus_str_t};
@@ -119,12 +119,16 @@ fn delivery_time(kind: i32, value: i64) -> Result<Option<DeliveryTime>> {
         TMINUS_DELIVERY_NONE => return Ok(None),
         TMINUS_DELIVERY_AT_MS => DeliveryTime::At(clock::from_ms(value)),
         TMINUS_DELIVERY_AFTER_MS => DeliveryTime::After(
-            wait_ms(value).ok_or_else(|| invalid("send", format!("the delay is negative ({value} ms)")))?,
+            wait_ms(value).ok_or_else(|| unusable_time(format!("the delay is negative ({value} ms)")))?,
         ),
         TMINUS_DELIVERY_LEVEL => DeliveryTime::Level(
             u8::try_from(value)
-                .map_err(|_| invalid("send", format!("{value} is no delay level; give 0 to 18")))?,
+                .map_err(|_| unusable_time(format!("{value} is no delay level; give 0 to 18")))?,
         ),
         other => return Err(invalid("send", format!("delivery is {other}; use one of TMINUS_DELIVERY_*"))),
     }))
+}
+
+fn unusable_time(text: String) -> Error {
+    Error::new(ErrorKind::InvalidDeliveryTime, "send", text)
 }

@@ -62,6 +62,10 @@ static void unusable_times(tminus_producer_t *producer)
     message.delivery = TMINUS_DELIVERY_AFTER_MS;
     message.delivery_value = INT64_C(366) * 24 * 3600 * 1000;
     refused(producer, &message, TMINUS_INVALID_DELIVERY_TIME, TMINUS_OUTCOME_NOT_SENT, "365 days");
+    message.delivery_value = -1;
+    refused(producer, &message, TMINUS_INVALID_DELIVERY_TIME, TMINUS_OUTCOME_NOT_SENT, "negative");
+    message.delivery = TMINUS_DELIVERY_LEVEL;
+    refused(producer, &message, TMINUS_INVALID_DELIVERY_TIME, TMINUS_OUTCOME_NOT_SENT, "no delay level");
 }
 
 // A producer that does not try again.

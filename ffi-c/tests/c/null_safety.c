@@ -110,11 +110,6 @@ static void messages_are_unusable(tminus_producer_t *producer, tminus_queue_t *q
     bad = good;
     bad.delivery = 99;
     REFUSED(tminus_producer_send(producer, &bad, NULL, NULL, NULL, &error));
-    bad.delivery = TMINUS_DELIVERY_AFTER_MS;
-    bad.delivery_value = -1;
-    REFUSED(tminus_producer_send(producer, &bad, NULL, NULL, NULL, &error));
-    bad.delivery = TMINUS_DELIVERY_LEVEL;
-    REFUSED(tminus_producer_send(producer, &bad, NULL, NULL, NULL, &error));
 
     tminus_send_options_t options = TMINUS_SEND_OPTIONS_INIT;
     tminus_message_queue_t to = {.topic = tminus_str("topic"), .broker = tminus_str("broker-a")};

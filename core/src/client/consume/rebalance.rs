@@ -40,10 +40,13 @@ pub(super) enum Shared {
     NotRetries,
 }
 
-/// One line when it begins to fail.
+/// One line when it begins to fail. A topic that does not exist yet is no trouble: it may come with its first message.
 fn report(last: &Result<Shared>, now: &Result<Shared>) {
     match (last, now) {
         (_, Ok(_)) => {}
+        (Ok(_), Err(error)) if error.kind() == ErrorKind::TopicNotFound => {
+            tracing::info!(%error, "the consumer waits for its topic");
+        }
         (Ok(_), Err(error)) => {
             tracing::warn!(%error, "the queues could not be shared out; it is tried again");
         }
