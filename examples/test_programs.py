@@ -82,6 +82,18 @@ def test_scheduled(rocketmq_broker: Broker, language: str) -> None:
     assert 0 <= result["lateness_ms_p50"] <= result["lateness_ms_max"]
 
 
+def test_two_thousand_messages_over_ten_seconds_in_c(rocketmq_broker: Broker) -> None:
+    """None early, none lost; a machine that is busy with other work gets another chance for the lateness."""
+    rounds = []
+    while len(rounds) < 3 and not any(p99 < 20 for p99 in rounds):
+        done = run(FOLDERS["c"] / "scheduled", rocketmq_broker.endpoint, "2000", "2000", "10000")
+        print(done.stdout)
+        result = json.loads(done.stdout)
+        assert (done.returncode, result["received"], result["early"]) == (0, 2000, 0)
+        rounds.append(result["lateness_ms_p99"])
+    assert min(rounds) < 20
+
+
 @pytest.mark.parametrize("language", ["c", "rust"])
 def test_producer(rocketmq_broker: Broker, language: str) -> None:
     done = run(FOLDERS[language] / "producer", rocketmq_broker.endpoint)

@@ -1,10 +1,11 @@
-// Schedules messages ahead and receives them: scheduled ENDPOINT COUNT AHEAD_MS. Part of `make demo`.
+// Schedules messages ahead and receives them: scheduled ENDPOINT COUNT AHEAD_MS [SPAN_MS]. Part of `make demo`.
 //
-// Message i of n is due AHEAD_MS plus i/n of a second after the start. Prints one JSON line with what arrived when; ends
+// Message i of n is due AHEAD_MS plus i/n of SPAN_MS (default: a second) after the start. Prints one JSON line with what arrived when; ends
 // with status 1 if a message is missing.
 #define _POSIX_C_SOURCE 200809L
 #include "example.h"
 
+#include <stdbool.h>
 #include <unistd.h>
 
 #define TOPIC "demo-c"
@@ -14,7 +15,7 @@ enum { TEXT_BYTES = 64, AT_ONCE = 64 };
 
 // Submits all messages, then waits until each of them is stored. Bodies are "START NUMBER", so that messages of another
 // run are told apart.
-static void send_all(const char *endpoint, int64_t start, int64_t count, int64_t ahead_ms)
+static void send_all(const char *endpoint, int64_t start, int64_t count, int64_t ahead_ms, int64_t span_ms)
 {
     tminus_error_t *error = NULL;
     tminus_producer_t *producer = start_producer(endpoint);
@@ -28,7 +29,7 @@ static void send_all(const char *endpoint, int64_t start, int64_t count, int64_t
         message.topic = tminus_str(TOPIC);
         message.body = tminus_bytes(text);
         message.delivery = TMINUS_DELIVERY_AT_MS;
-        message.delivery_value = start + ahead_ms + 1000 * i / count;
+        message.delivery_value = start + ahead_ms + span_ms * i / count;
         ok(tminus_producer_submit_send(producer, &message, NULL, queue, (uint64_t)i, NULL, &error), error);
     }
     for (int64_t stored = 0; stored < count;) {
@@ -91,10 +92,12 @@ static int ascending(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
-    int64_t count = argc == 4 ? strtoll(argv[2], NULL, 10) : 0;
-    int64_t ahead_ms = argc == 4 ? strtoll(argv[3], NULL, 10) : -1;
-    if (count <= 0 || ahead_ms < 0) {
-        fprintf(stderr, "usage: scheduled ENDPOINT COUNT AHEAD_MS\n");
+    bool complete = argc == 4 || argc == 5;
+    int64_t count = complete ? strtoll(argv[2], NULL, 10) : 0;
+    int64_t ahead_ms = complete ? strtoll(argv[3], NULL, 10) : -1;
+    int64_t span_ms = argc == 5 ? strtoll(argv[4], NULL, 10) : 1000;
+    if (count <= 0 || ahead_ms < 0 || span_ms < 0) {
+        fprintf(stderr, "usage: scheduled ENDPOINT COUNT AHEAD_MS [SPAN_MS]\n");
         return 2;
     }
     int64_t *lateness_ms = calloc((size_t)count, sizeof *lateness_ms);
@@ -103,8 +106,8 @@ int main(int argc, char **argv)
 
     tminus_push_consumer_t *consumer = start_consumer(argv[1], TOPIC, GROUP);
     int64_t start = now_ms();
-    send_all(argv[1], start, count, ahead_ms);
-    int64_t received = receive_all(consumer, start, count, start + ahead_ms + 10000, lateness_ms);
+    send_all(argv[1], start, count, ahead_ms, span_ms);
+    int64_t received = receive_all(consumer, start, count, start + ahead_ms + span_ms + 10000, lateness_ms);
     tminus_push_consumer_free(consumer);
 
     qsort(lateness_ms, (size_t)received, sizeof *lateness_ms, ascending);
@@ -114,8 +117,8 @@ int main(int argc, char **argv)
     printf("{\"language\":\"c\",\"sent\":%" PRId64 ",\"received\":%" PRId64 ",\"early\":%" PRId64, count, received,
            early);
     if (received > 0)
-        printf(",\"lateness_ms_p50\":%" PRId64 ",\"lateness_ms_max\":%" PRId64, lateness_ms[received / 2],
-               lateness_ms[received - 1]);
+        printf(",\"lateness_ms_p50\":%" PRId64 ",\"lateness_ms_p99\":%" PRId64 ",\"lateness_ms_max\":%" PRId64,
+               lateness_ms[received / 2], lateness_ms[received * 99 / 100], lateness_ms[received - 1]);
     printf("}\n");
     free(lateness_ms);
     return received == count ? 0 : 1;
