@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import queue
+import signal
 import subprocess
 import sys
 import textwrap
@@ -18,6 +19,9 @@ SEND_MESSAGE_V2 = 310
 
 PATIENCE = 10.0
 """Seconds after which a message that should be there is missing."""
+
+# A shell that runs the tests in the background lets them ignore Ctrl-C, and the programs they start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _names = itertools.count()
 
