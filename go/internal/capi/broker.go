@@ -105,10 +105,8 @@ func (b *Broker) CreateTopic(topic string, queues int) error {
 	defer a.free()
 	return b.use("create topic", func(broker *C.tminus_broker_t) error {
 		var e *C.tminus_error_t
-		if status := C.tminus_broker_create_topic(broker, a.text(topic), C.int32_t(queues), &e); status != C.TMINUS_OK {
-			return failure(status, e)
-		}
-		return nil
+		status := C.tminus_broker_create_topic(broker, a.text(topic), C.int32_t(queues), &e)
+		return check(status, e)
 	})
 }
 
@@ -147,10 +145,7 @@ func (b *Broker) Inject(request, times, fault, code int32, remark string) error 
 	return b.use("inject", func(broker *C.tminus_broker_t) error {
 		var e *C.tminus_error_t
 		status := C.tminus_broker_inject(broker, C.int32_t(request), C.int32_t(times), spec, &e)
-		if status != C.TMINUS_OK {
-			return failure(status, e)
-		}
-		return nil
+		return check(status, e)
 	})
 }
 
@@ -159,10 +154,8 @@ func (b *Broker) Restart(ctx context.Context, down time.Duration) error {
 	return cancellable(ctx, func(cancel *C.tminus_cancel_t) error {
 		return b.use("restart", func(broker *C.tminus_broker_t) error {
 			var e *C.tminus_error_t
-			if status := C.tminus_broker_restart(broker, ms(down), cancel, &e); status != C.TMINUS_OK {
-				return failure(status, e)
-			}
-			return nil
+			status := C.tminus_broker_restart(broker, ms(down), cancel, &e)
+			return check(status, e)
 		})
 	})
 }

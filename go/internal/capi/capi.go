@@ -87,6 +87,14 @@ type Failure struct {
 
 func (f *Failure) Error() string { return f.Text }
 
+// check is nil for success and else the error of the core.
+func check(status C.tminus_status_t, e *C.tminus_error_t) error {
+	if status == C.TMINUS_OK {
+		return nil
+	}
+	return failure(status, e)
+}
+
 // failure copies and frees an error of the core.
 func failure(status C.tminus_status_t, e *C.tminus_error_t) error {
 	if e == nil {
@@ -114,10 +122,8 @@ func copyFailure(e *C.tminus_error_t) *Failure {
 // handshake refuses a core whose ABI differs from the header this package was compiled with.
 var handshake = sync.OnceValue(func() error {
 	var e *C.tminus_error_t
-	if status := C.tminus_abi_check(C.TMINUS_ABI_VERSION, &e); status != C.TMINUS_OK {
-		return failure(status, e)
-	}
-	return nil
+	status := C.tminus_abi_check(C.TMINUS_ABI_VERSION, &e)
+	return check(status, e)
 })
 
 func closed(operation string) error {

@@ -130,10 +130,7 @@ func StartPushConsumer(ctx context.Context, client *Client, o *ConsumerOptions) 
 	err = cancellable(ctx, func(cancel *C.tminus_cancel_t) error {
 		var e *C.tminus_error_t
 		status := C.tminus_push_consumer_start(clientOptions, options, subscriptions, count, cancel, &c.p, &e)
-		if status != C.TMINUS_OK {
-			return failure(status, e)
-		}
-		return nil
+		return check(status, e)
 	})
 	if err != nil {
 		return nil, err
@@ -225,10 +222,8 @@ func (c *PushConsumer) Subscribe(ctx context.Context, s Subscription) error {
 	return cancellable(ctx, func(cancel *C.tminus_cancel_t) error {
 		return c.use("subscribe", func(consumer *C.tminus_push_consumer_t) error {
 			var e *C.tminus_error_t
-			if status := C.tminus_push_consumer_subscribe(consumer, wanted, cancel, &e); status != C.TMINUS_OK {
-				return failure(status, e)
-			}
-			return nil
+			status := C.tminus_push_consumer_subscribe(consumer, wanted, cancel, &e)
+			return check(status, e)
 		})
 	})
 }
@@ -241,10 +236,8 @@ func (c *PushConsumer) Unsubscribe(ctx context.Context, topic string) error {
 	return cancellable(ctx, func(cancel *C.tminus_cancel_t) error {
 		return c.use("unsubscribe", func(consumer *C.tminus_push_consumer_t) error {
 			var e *C.tminus_error_t
-			if status := C.tminus_push_consumer_unsubscribe(consumer, name, cancel, &e); status != C.TMINUS_OK {
-				return failure(status, e)
-			}
-			return nil
+			status := C.tminus_push_consumer_unsubscribe(consumer, name, cancel, &e)
+			return check(status, e)
 		})
 	})
 }
@@ -291,10 +284,8 @@ func (c *PushConsumer) Shutdown(ctx context.Context) error {
 	return cancellable(ctx, func(cancel *C.tminus_cancel_t) error {
 		return c.use("shutdown", func(consumer *C.tminus_push_consumer_t) error {
 			var e *C.tminus_error_t
-			if status := C.tminus_push_consumer_shutdown(consumer, cancel, &e); status != C.TMINUS_OK {
-				return failure(status, e)
-			}
-			return nil
+			status := C.tminus_push_consumer_shutdown(consumer, cancel, &e)
+			return check(status, e)
 		})
 	})
 }

@@ -102,10 +102,8 @@ func StartProducer(ctx context.Context, client *Client, o *ProducerOptions) (*Pr
 	p := &Producer{reactor: reactor}
 	err = cancellable(ctx, func(cancel *C.tminus_cancel_t) error {
 		var e *C.tminus_error_t
-		if status := C.tminus_producer_start(clientOptions, options, cancel, &p.p, &e); status != C.TMINUS_OK {
-			return failure(status, e)
-		}
-		return nil
+		status := C.tminus_producer_start(clientOptions, options, cancel, &p.p, &e)
+		return check(status, e)
 	})
 	if err != nil {
 		return nil, err
@@ -211,10 +209,7 @@ func (p *Producer) SendOneWay(ctx context.Context, m *Message) error {
 			var e *C.tminus_error_t
 			status := C.go_send_one_way(producer, (*C.char)(unsafe.Pointer(unsafe.SliceData(wire.text))),
 				unsafe.SliceData(wire.lengths), (*C.uint8_t)(unsafe.SliceData(m.Body)), in, cancel, &e)
-			if status != C.TMINUS_OK {
-				return failure(status, e)
-			}
-			return nil
+			return check(status, e)
 		})
 	})
 }
@@ -278,10 +273,8 @@ func (p *Producer) Close(ctx context.Context) error {
 	err := cancellable(ctx, func(cancel *C.tminus_cancel_t) error {
 		return p.use("shutdown", func(producer *C.tminus_producer_t) error {
 			var e *C.tminus_error_t
-			if status := C.tminus_producer_shutdown(producer, cancel, &e); status != C.TMINUS_OK {
-				return failure(status, e)
-			}
-			return nil
+			status := C.tminus_producer_shutdown(producer, cancel, &e)
+			return check(status, e)
 		})
 	})
 	p.free(freeProducer)
