@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 from tminus.testing import Broker
 
+# A shell that runs the tests in the background lets them ignore Ctrl-C, and the programs they start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 HERE = Path(__file__).parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target")) / "release"
 APACHE = os.environ.get("TMINUS_TEST_APACHE")

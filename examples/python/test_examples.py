@@ -18,6 +18,9 @@ import pytest
 import tminus
 from tminus.testing import Broker
 
+# A shell that runs the tests in the background lets them ignore Ctrl-C, and the programs they start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 HERE = Path(__file__).parent
 APACHE = os.environ.get("TMINUS_TEST_APACHE")
 

@@ -3,17 +3,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from enum import IntEnum
-from types import TracebackType
-from typing import TYPE_CHECKING, Callable
+from typing import Callable
 
 import tminus
 
 from ._message import ReceivedMessage, Text, to_text
 from ._settings import Settings
 from .exceptions import ConsumerException, PushConsumerStartFailed, raising
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 
 class ConsumeStatus(IntEnum):
@@ -75,18 +71,6 @@ class PushConsumer(Settings):
     def shutdown(self) -> None:
         if self._client is not None:
             self._client.close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.shutdown()
 
     def _consume(self, message: tminus.MessageView) -> tminus.ConsumeResult:
         callback, _ = self._callbacks[message.topic]

@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import IntEnum
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 import tminus
@@ -23,8 +22,6 @@ from .exceptions import (
 
 if TYPE_CHECKING:
     import asyncio
-
-    from typing_extensions import Self
 
     from ._callbacks import Callbacks
 
@@ -104,18 +101,6 @@ class Producer(Settings):
         if self._callbacks is not None:
             self._callbacks.close()
             self._callbacks = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.shutdown()
 
     def send_sync(self, msg: Message) -> SendResult:
         with raising(ProducerSendSyncFailed):

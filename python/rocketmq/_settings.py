@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 import tminus
 
 from ._message import Text, to_text
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-class Settings:
+
+class Settings(ABC):
     """What producers and consumers of this API share: they are configured first and connected by `start`."""
 
     def __init__(self, group_id: Text) -> None:
@@ -42,3 +47,21 @@ class Settings:
             return self._options
         with open(authority) as file:
             return {**self._options, "tls": tminus.TlsOptions(ca_pem=file.read())}
+
+    @abstractmethod
+    def start(self) -> None: ...
+
+    @abstractmethod
+    def shutdown(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.shutdown()
