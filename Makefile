@@ -90,8 +90,9 @@ format:
 	gofmt -w go examples/go core/tests/interop/go-v2
 	$(VENV)/bin/ruff format .
 
-## Rewrites what is generated and committed: the C header.
+## Rewrites what is generated and committed: the C header, and the Rust of the .proto files.
 bless:
+	TMINUS_BLESS=1 $(CARGO) test --locked -p tminus --all-features --test proto
 	TMINUS_BLESS=1 $(CARGO) test --locked -p tminus-ffi --test header
 
 ## Ours and rocketmq-client-go v2.1.2 in one interleaved run against the loopback broker, or the real server.
