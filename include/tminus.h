@@ -35,6 +35,8 @@
 #define TMINUS_SERVER 21
 #define TMINUS_INTERNAL 22
 #define TMINUS_IO 23
+#define TMINUS_INVALID_RECEIPT 24
+#define TMINUS_TOPIC_TYPE_MISMATCH 25
 
 
 // Version of the ABI described by this header: major in the upper 16 bits, minor in the lower.

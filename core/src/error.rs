@@ -74,6 +74,12 @@ kinds! {
     Internal = 22, "internal";
     /// Reading or writing failed outside a connection (a certificate file, for instance).
     Io = 23, "io";
+    /// The receipt handle of a received message is expired, was replaced by a newer one, or is none; the message comes
+    /// again unless it was acknowledged before.
+    InvalidReceipt = 24, "invalid_receipt";
+    /// The topic does not take this type of message (normal, FIFO, delay, transaction, priority); the text names both
+    /// types and the command that changes the topic.
+    TopicTypeMismatch = 25, "topic_type_mismatch";
 }
 
 /// What is known about the message when a send fails.

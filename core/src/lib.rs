@@ -22,11 +22,15 @@ mod route;
 pub mod runtime;
 mod transport;
 
-pub use api::{Deliveries, Delivery, Producer, PushConsumer, SendReceipt, SendStatus, Settlement};
+pub use api::{
+    Deliveries, Delivery, Producer, PushConsumer, ReceiptHandle, Received, SendReceipt, SendStatus,
+    Settlement, SimpleConsumer, Transaction, TransactionAnswer, TransactionCheck, TransactionChecks,
+    TransactionResolution,
+};
 pub use clock::Clock;
 pub use error::{Error, ErrorKind, Outcome, Result};
 pub use message::{DeliveryTime, Message, MessageQueue, MessageView};
 pub use options::{
     ClientOptions, ConsumeFrom, ConsumeResult, Credentials, Endpoint, FilterExpression, MessageModel,
-    ProducerOptions, PushConsumerOptions, TlsOptions,
+    ProducerOptions, PushConsumerOptions, SimpleConsumerOptions, TlsOptions,
 };

@@ -7,10 +7,12 @@ use std::path::Path;
 
 use tonic_prost_build::Builder;
 
+type Choice = fn(Builder) -> Builder;
+
 const PACKAGE: &str = "apache.rocketmq.v2";
 
 /// Generated file, and what it holds: messages, the client's calls, the server's trait.
-const FILES: [(&str, fn(Builder) -> Builder); 3] = [
+const FILES: [(&str, Choice); 3] = [
     ("src/codec/grpc/proto.rs", |builder| builder.build_client(false).build_server(false)),
     ("src/transport/grpc/service.rs", |builder| messages_elsewhere(builder).build_server(false)),
     ("src/broker/handlers/grpc/service.rs", |builder| messages_elsewhere(builder).build_client(false)),

@@ -1,76 +1,66 @@
 //! The producer.
 
+use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::client::{Instance, Parcel, Sender, Sent, Target};
-use crate::codec::remoting::codes::response;
-use crate::error::{Error, ErrorKind, Result};
-use crate::message::{Message, MessageQueue, check_group, properties};
+use futures_util::FutureExt;
+
+use super::Transaction;
+use crate::client::{ProducerClient, Target, TransactionCheck, TransactionChecks, TransactionResolution};
+pub use crate::client::{SendReceipt, SendStatus};
+use crate::error::Result;
+use crate::message::{Message, MessageQueue, MessageView};
 use crate::options::ProducerOptions;
-
-/// How durable the stored message is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(i32)]
-pub enum SendStatus {
-    /// Stored as configured.
-    Ok = 0,
-    /// Stored; flushing to disk timed out (response code 10).
-    FlushDiskTimeout = 1,
-    /// Stored; copying to the replica timed out (response code 12).
-    FlushSlaveTimeout = 2,
-    /// Stored; no replica was there (response code 11).
-    SlaveNotAvailable = 3,
-}
-
-/// What the server said about a stored message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SendReceipt {
-    /// Durability.
-    pub status: SendStatus,
-    /// The unique id the client made (comma-joined for a batch).
-    pub message_id: String,
-    /// The server's id (comma-joined for a batch).
-    pub offset_message_id: String,
-    /// Queue it went to.
-    pub queue: MessageQueue,
-    /// Position in that queue (in the timer's queue for a scheduled message).
-    pub queue_offset: i64,
-    /// Transaction id, if the server gave one.
-    pub transaction_id: Option<String>,
-    /// Handle for recalling a scheduled message, where the server offers it.
-    pub recall_handle: Option<String>,
-    /// Region of the server.
-    pub region: Option<String>,
-}
 
 /// Sends messages. Cloning is cheap and shares the connection; all methods may be called from many tasks.
 #[derive(Clone)]
-pub struct Producer(Arc<Sender>);
-
-impl std::fmt::Debug for Producer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Producer").field(&self.client_id()).finish()
-    }
-}
+pub struct Producer(Arc<ProducerClient>);
 
 impl Producer {
-    /// Checks the options, connects to a name server and starts the background work on the current tokio runtime.
+    /// Checks the options, connects to a name server (remoting) or proxy (gRPC) and starts the background work on the
+    /// current tokio runtime. Servers that ask about unfinished transactions are told that nothing is known.
     ///
     /// # Errors
-    /// `InvalidArgument`; `NameServerUnreachable`, `WrongProtocol` or `Tls` if no name server can be talked to;
-    /// `PermissionDenied` if a broker refuses the credentials.
+    /// `InvalidArgument`; `NameServerUnreachable`, `BrokerUnreachable`, `WrongProtocol`, `Tls` or `Timeout` if no server
+    /// answers as it should; `TopicNotFound` for one of [`ProducerOptions::topics`]; `PermissionDenied`.
     pub async fn start(options: ProducerOptions) -> Result<Self> {
-        check_group(&options.group)?;
-        let invalid = |text: &str| Err(Error::new(ErrorKind::InvalidArgument, "start", text));
-        if options.default_topic_queues < 1 {
-            return invalid("default_topic_queues has to be at least 1");
-        }
-        if !(1..=9).contains(&options.compress_level) {
-            return invalid("compress_level has to be 1..=9");
-        }
-        let instance = Instance::start(options.client.clone()).await?;
-        Ok(Self(Arc::new(Sender::new(instance, options))))
+        Ok(Self::start_with_checks(options).await?.0)
+    }
+
+    /// Starts and calls `checker`, one question at a time, when a server asks how a transaction ended that was neither
+    /// committed nor rolled back. A checker that panics counts as `Unknown`.
+    ///
+    /// # Errors
+    /// As [`Producer::start`].
+    pub async fn start_with_checker<C, F>(options: ProducerOptions, checker: C) -> Result<Self>
+    where
+        C: Fn(MessageView) -> F + Send + Sync + 'static,
+        F: Future<Output = TransactionResolution> + Send + 'static,
+    {
+        let (producer, checks) = Self::start_with_checks(options).await?;
+        // Ends with the producer, which ends the questions.
+        tokio::spawn(async move {
+            while let Some(TransactionCheck { message, answer }) = checks.next(1).await.pop() {
+                let said = AssertUnwindSafe(async { checker(message).await }).catch_unwind().await;
+                if said.is_err() {
+                    tracing::error!("the transaction checker panicked; the server asks again");
+                }
+                answer.resolve(said.unwrap_or(TransactionResolution::Unknown));
+            }
+        });
+        Ok(producer)
+    }
+
+    /// Starts and returns the questions about unfinished transactions as a stream. When it is dropped, servers are told
+    /// that nothing is known.
+    ///
+    /// # Errors
+    /// As [`Producer::start`].
+    pub async fn start_with_checks(options: ProducerOptions) -> Result<(Self, TransactionChecks)> {
+        let (client, checks) = ProducerClient::start(options).await?;
+        Ok((Self(Arc::new(client)), checks))
     }
 
     /// Sends and waits for the receipt, with the deadline of [`ProducerOptions::send_timeout`].
@@ -81,7 +71,7 @@ impl Producer {
     /// `BrokerUnreachable`, `ConnectionClosed`, `Timeout`, …; [`Error::outcome`] says whether any attempt may have
     /// been stored.
     pub async fn send(&self, message: Message) -> Result<SendReceipt> {
-        self.send_one(message, Target::Any, None).await
+        self.0.send(message, Target::Any, None).await
     }
 
     /// Sends with a deadline of `timeout` from now, shared by all attempts.
@@ -89,7 +79,7 @@ impl Producer {
     /// # Errors
     /// As [`Producer::send`].
     pub async fn send_timeout(&self, message: Message, timeout: Duration) -> Result<SendReceipt> {
-        self.send_one(message, Target::Any, Some(timeout)).await
+        self.0.send(message, Target::Any, Some(timeout)).await
     }
 
     /// Sends messages of equal `key` to the same queue (while the number of queues stays).
@@ -102,7 +92,7 @@ impl Producer {
         key: &str,
         timeout: Option<Duration>,
     ) -> Result<SendReceipt> {
-        self.send_one(message, Target::Key(key), timeout).await
+        self.0.send(message, Target::Key(key), timeout).await
     }
 
     /// Sends to one queue; no other queue is tried.
@@ -115,7 +105,7 @@ impl Producer {
         queue: &MessageQueue,
         timeout: Option<Duration>,
     ) -> Result<SendReceipt> {
-        self.send_one(message, Target::Queue(queue), timeout).await
+        self.0.send(message, Target::Queue(queue), timeout).await
     }
 
     /// Sends messages of one topic as one batch (not scheduled).
@@ -123,9 +113,7 @@ impl Producer {
     /// # Errors
     /// As [`Producer::send`]; `InvalidMessage` too for an empty batch, several topics or a scheduled message.
     pub async fn send_batch(&self, messages: Vec<Message>, timeout: Option<Duration>) -> Result<SendReceipt> {
-        let deadline = self.0.deadline(timeout);
-        let parcel = self.0.pack_batch(messages)?;
-        self.send_parcel(parcel, Target::Any, deadline).await
+        self.0.send_batch(messages, timeout).await
     }
 
     /// Hands the message to the connection and does not wait for the server.
@@ -133,9 +121,7 @@ impl Producer {
     /// # Errors
     /// As [`Producer::send`], as far as they are known before the server answers.
     pub async fn send_one_way(&self, message: Message) -> Result<()> {
-        let deadline = self.0.deadline(None);
-        let mut parcel = self.0.pack(message).await?;
-        self.0.send_one_way(&mut parcel, deadline).await
+        self.0.send_one_way(message).await
     }
 
     /// The queues that messages for `topic` can go to.
@@ -143,70 +129,52 @@ impl Producer {
     /// # Errors
     /// `TopicNotFound`, `Closed`, or why no name server can be asked.
     pub async fn queues(&self, topic: &str) -> Result<Vec<MessageQueue>> {
-        let instance = self.0.instance();
-        instance.check_open("queues")?;
-        let wrapped = instance.namespace().wrap(topic);
-        let route = self.0.route("queues", &wrapped, instance.request_deadline()).await?;
-        let queue = |q: &crate::route::WriteQueue| MessageQueue {
-            topic: topic.to_owned(),
-            broker: q.broker.as_ref().to_owned(),
-            id: q.id,
-        };
-        Ok(route.writable().iter().map(queue).collect())
+        self.0.queues(topic).await
+    }
+
+    /// Sends the half message of a transaction: consumers get it when it is committed. Without a commit or rollback the
+    /// server asks a producer of this group (remoting) or topic (gRPC) how it ended.
+    ///
+    /// # Errors
+    /// As [`Producer::send`]; `InvalidMessage` if the message is scheduled too.
+    pub async fn send_transaction(&self, message: Message) -> Result<Transaction> {
+        let receipt = self.0.send_half(message).await?;
+        Ok(Transaction::new(self.clone(), receipt))
+    }
+
+    /// Ends the transaction of the half message that `half` is the receipt of; [`Transaction`] does it too. `Unknown`
+    /// says nothing to the server, which asks later.
+    ///
+    /// # Errors
+    /// `Server` if the server knows no such transaction (any more); `Closed`, or why it cannot be told: then it asks
+    /// later.
+    pub async fn end_transaction(&self, half: &SendReceipt, resolution: TransactionResolution) -> Result<()> {
+        self.0.end_transaction(half, resolution).await
+    }
+
+    /// Takes back a scheduled message of `topic` that is not delivered yet, by [`SendReceipt::recall_handle`]; returns
+    /// its message id.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a handle that is none; `Server` if the message is gone or the server has recall switched
+    /// off; `Closed`, or why the server cannot be asked.
+    pub async fn recall(&self, topic: &str, recall_handle: &str) -> Result<String> {
+        self.0.recall(topic, recall_handle).await
     }
 
     /// The client id in use.
     pub fn client_id(&self) -> &str {
-        self.0.instance().client_id()
+        self.0.client_id()
     }
 
     /// Signs off at the brokers and closes the connections; waits at most 3 s. Idempotent. Later sends fail with `Closed`.
     pub async fn shutdown(&self) {
-        self.0.instance().shutdown().await;
+        self.0.shutdown().await;
     }
+}
 
-    async fn send_one(
-        &self,
-        message: Message,
-        target: Target<'_>,
-        timeout: Option<Duration>,
-    ) -> Result<SendReceipt> {
-        let deadline = self.0.deadline(timeout);
-        let parcel = self.0.pack(message).await?;
-        self.send_parcel(parcel, target, deadline).await
-    }
-
-    async fn send_parcel(
-        &self,
-        mut parcel: Parcel,
-        target: Target<'_>,
-        deadline: Instant,
-    ) -> Result<SendReceipt> {
-        let sent = self.0.send(&mut parcel, target, deadline).await?;
-        Ok(self.receipt(parcel, sent))
-    }
-
-    fn receipt(&self, parcel: Parcel, sent: Sent) -> SendReceipt {
-        let Sent { answer, broker, queue } = sent;
-        let text = |name| answer.ext.get(name).map(str::to_owned);
-        SendReceipt {
-            status: match answer.code {
-                response::FLUSH_DISK_TIMEOUT => SendStatus::FlushDiskTimeout,
-                response::FLUSH_SLAVE_TIMEOUT => SendStatus::FlushSlaveTimeout,
-                response::SLAVE_NOT_AVAILABLE => SendStatus::SlaveNotAvailable,
-                _ => SendStatus::Ok,
-            },
-            offset_message_id: text("msgId").unwrap_or_default(),
-            queue: MessageQueue {
-                topic: self.0.instance().namespace().strip(&parcel.topic).into_owned(),
-                broker: broker.as_ref().to_owned(),
-                id: queue,
-            },
-            message_id: parcel.ids,
-            queue_offset: answer.ext.parse("queueOffset").unwrap_or(-1),
-            transaction_id: text("transactionId"),
-            recall_handle: text("recallHandle"),
-            region: text(properties::MSG_REGION),
-        }
+impl fmt::Debug for Producer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Producer").field(&self.client_id()).finish()
     }
 }

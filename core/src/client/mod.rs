@@ -5,14 +5,22 @@ mod instance;
 mod members;
 mod namespace;
 mod parcel;
+mod producer;
+mod receipt;
 mod sender;
+mod simple;
+mod transaction;
 
 pub(crate) use consume::{Consumer, Membership};
 pub use consume::{Deliveries, Delivery, Settlement};
 pub(crate) use instance::Instance;
 pub(crate) use members::GroupMember;
-pub(crate) use parcel::Parcel;
+pub(crate) use producer::ProducerClient;
+pub use receipt::{SendReceipt, SendStatus};
 pub(crate) use sender::{Sender, Sent, Target};
+pub(crate) use simple::SimpleClient;
+pub use simple::{ReceiptHandle, Received};
+pub use transaction::{TransactionAnswer, TransactionCheck, TransactionChecks, TransactionResolution};
 
 use std::time::{Duration, Instant};
 

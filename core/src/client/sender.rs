@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use super::parcel::Parcel;
+use super::receipt::SendReceipt;
 use super::{Instance, deadline_after, refusal};
 use crate::clock;
 use crate::codec::remoting::Frame;
 use crate::codec::remoting::codes::response;
 use crate::error::{Error, ErrorKind, Outcome, Result};
-use crate::message::{MessageQueue, ServerKind, UniqueIdGenerator};
+use crate::message::{Message, MessageQueue, ServerKind, UniqueIdGenerator};
 use crate::options::ProducerOptions;
 use crate::route::{Route, WriteQueue};
 
@@ -62,20 +63,92 @@ impl Sender {
     }
 
     /// The deadline of a send that starts now; `None`: by the options.
-    pub(crate) fn deadline(&self, timeout: Option<Duration>) -> Instant {
+    fn deadline(&self, timeout: Option<Duration>) -> Instant {
         deadline_after(timeout.unwrap_or(self.options.send_timeout))
+    }
+
+    /// Packs and sends one message; `timeout`: that of the options when absent.
+    ///
+    /// # Errors
+    /// Those of [`Sender::pack`] and [`Sender::send`].
+    pub(super) async fn send_message(
+        &self,
+        message: Message,
+        target: Target<'_>,
+        timeout: Option<Duration>,
+    ) -> Result<SendReceipt> {
+        let deadline = self.deadline(timeout);
+        let parcel = self.pack(message).await?;
+        self.send_parcel(parcel, target, deadline).await
+    }
+
+    /// Packs and sends messages of one topic as one batch.
+    ///
+    /// # Errors
+    /// Those of [`Sender::pack_batch`] and [`Sender::send`].
+    pub(super) async fn send_batch(
+        &self,
+        messages: Vec<Message>,
+        timeout: Option<Duration>,
+    ) -> Result<SendReceipt> {
+        let deadline = self.deadline(timeout);
+        let parcel = self.pack_batch(messages)?;
+        self.send_parcel(parcel, Target::Any, deadline).await
+    }
+
+    async fn send_parcel(
+        &self,
+        mut parcel: Parcel,
+        target: Target<'_>,
+        deadline: Instant,
+    ) -> Result<SendReceipt> {
+        let sent = self.send(&mut parcel, target, deadline).await?;
+        Ok(SendReceipt::of_remoting(parcel, sent, self.instance.namespace()))
+    }
+
+    /// Packs one message, hands it to a connection and does not wait for the broker.
+    ///
+    /// # Errors
+    /// Those of [`Sender::pack`], of the route and of dialling; the message was not sent.
+    pub(super) async fn send_message_one_way(&self, message: Message) -> Result<()> {
+        let deadline = self.deadline(None);
+        let mut parcel = self.pack(message).await?;
+        self.send_one_way(&mut parcel, deadline).await
+    }
+
+    /// The queues that messages for `topic` can go to.
+    ///
+    /// # Errors
+    /// `TopicNotFound`, `Closed`, or why no name server can be asked.
+    pub(super) async fn queues(&self, topic: &str) -> Result<Vec<MessageQueue>> {
+        self.instance.check_open("queues")?;
+        let wrapped = self.instance.namespace().wrap(topic);
+        let route = self.route("queues", &wrapped, self.instance.request_deadline()).await?;
+        let queue = |q: &WriteQueue| MessageQueue {
+            topic: topic.to_owned(),
+            broker: q.broker.as_ref().to_owned(),
+            id: q.id,
+        };
+        Ok(route.writable().iter().map(queue).collect())
+    }
+
+    /// Looks the topics of the options up, so that a start fails early.
+    ///
+    /// # Errors
+    /// `TopicNotFound`, or why no name server can be asked.
+    pub(super) async fn look_up_topics(&self) -> Result<()> {
+        for topic in &self.options.topics {
+            let wrapped = self.instance.namespace().wrap(topic);
+            self.route("start", &wrapped, self.instance.request_deadline()).await?;
+        }
+        Ok(())
     }
 
     /// The route of `topic` for sending.
     ///
     /// # Errors
     /// `TopicNotFound`, or why no name server can be asked.
-    pub(crate) async fn route(
-        &self,
-        operation: &'static str,
-        topic: &str,
-        deadline: Instant,
-    ) -> Result<Arc<Route>> {
+    async fn route(&self, operation: &'static str, topic: &str, deadline: Instant) -> Result<Arc<Route>> {
         self.instance.route(operation, topic, Some(self.options.default_topic_queues), deadline).await
     }
 
@@ -83,12 +156,7 @@ impl Sender {
     ///
     /// # Errors
     /// The last attempt's. Its outcome is `MaybeSent` if any of the attempts may have been stored.
-    pub(crate) async fn send(
-        &self,
-        parcel: &mut Parcel,
-        target: Target<'_>,
-        deadline: Instant,
-    ) -> Result<Sent> {
+    async fn send(&self, parcel: &mut Parcel, target: Target<'_>, deadline: Instant) -> Result<Sent> {
         self.instance.check_open("send")?;
         let mut route = self.route("send", &parcel.topic, deadline).await?;
         let mut may_be_stored = false;
@@ -148,7 +216,7 @@ impl Sender {
     ///
     /// # Errors
     /// Those of the route and of dialling; the message was not sent.
-    pub(crate) async fn send_one_way(&self, parcel: &mut Parcel, deadline: Instant) -> Result<()> {
+    async fn send_one_way(&self, parcel: &mut Parcel, deadline: Instant) -> Result<()> {
         self.instance.check_open("send")?;
         let route = self.route("send", &parcel.topic, deadline).await?;
         let queue = self.choose(&route, Target::Any, None, &parcel.topic)?;

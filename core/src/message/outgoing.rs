@@ -67,6 +67,24 @@ impl Message {
         self
     }
 
+    /// Sets the message group: messages of one group keep their order on a FIFO topic (over remoting: go to one queue).
+    /// At most 63 bytes over gRPC; an empty group is none.
+    pub fn message_group(mut self, group: impl Into<String>) -> Self {
+        let group = group.into();
+        if group.is_empty() {
+            self.properties.remove(properties::SHARDING_KEY);
+        } else {
+            self.properties.set(properties::SHARDING_KEY, group);
+        }
+        self
+    }
+
+    /// Sets the priority, 0 and up, for topics that keep priorities (Apache RocketMQ 5.4).
+    pub fn priority(mut self, priority: u32) -> Self {
+        self.properties.set(properties::PRIORITY, priority.to_string());
+        self
+    }
+
     /// Sets the user flag of the record (default 0).
     pub fn flag(mut self, flag: i32) -> Self {
         self.flag = flag;

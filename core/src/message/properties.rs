@@ -54,7 +54,9 @@ pub const CLUSTER: &str = "CLUSTER";
 pub const DLQ_ORIGIN_TOPIC: &str = "DLQ_ORIGIN_TOPIC";
 /// Id of the message a dead letter was made of.
 pub const DLQ_ORIGIN_MESSAGE_ID: &str = "DLQ_ORIGIN_MESSAGE_ID";
-/// FIFO group of a message (gRPC and HTTP).
+/// Priority of a message, 0 and up (Apache RocketMQ 5.4).
+pub const PRIORITY: &str = "_SYS_MSG_PRIORITY_";
+/// Message group: messages of one group keep their order (FIFO).
 pub const SHARDING_KEY: &str = "__SHARDINGKEY";
 
 /// Separates name from value on the wire.

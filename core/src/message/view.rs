@@ -73,6 +73,16 @@ impl MessageView {
         self.property(properties::TAGS)
     }
 
+    /// The message group, of messages that keep their order.
+    pub fn message_group(&self) -> Option<&str> {
+        self.property(properties::SHARDING_KEY)
+    }
+
+    /// Which delivery this is, from 1.
+    pub fn delivery_attempt(&self) -> i32 {
+        self.reconsume_times.saturating_add(1)
+    }
+
     /// The index keys.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.property(properties::KEYS).unwrap_or_default().split_whitespace()

@@ -11,17 +11,28 @@ use crate::error::{Error, ErrorKind, Result};
 pub enum Protocol {
     /// RocketMQ remoting over TCP: `remoting://host:port`, `remotings://` with TLS, or a bare `host:port`.
     Remoting,
+    /// gRPC v2 of RocketMQ 5 proxies: `grpc://host:port`, `grpcs://` with TLS.
+    Grpc,
+}
+
+impl Protocol {
+    /// The error of an operation that this protocol has no words for.
+    pub(crate) fn lacks(self, operation: &'static str, what: &str) -> Error {
+        let text = format!("the {self} protocol has no {what}; use an endpoint of another protocol");
+        Error::new(ErrorKind::Unsupported, operation, text)
+    }
 }
 
 impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Protocol::Remoting => "remoting",
+            Protocol::Grpc => "gRPC",
         })
     }
 }
 
-/// Name servers (remoting): `127.0.0.1:9876`, several separated by `;` or `,`, IPv6 in brackets, names allowed.
+/// Name servers (remoting) or proxies (gRPC): `127.0.0.1:9876`, `grpc://127.0.0.1:8081`, several separated by `;` or `,`, IPv6 in brackets, names allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// The wire protocol.
@@ -38,17 +49,21 @@ impl FromStr for Endpoint {
     fn from_str(text: &str) -> Result<Self> {
         let bad = |why: String| Error::new(ErrorKind::InvalidArgument, "endpoint", why);
         let text = text.trim();
-        let (tls, rest) = match text.split_once("://") {
-            None => (false, text),
-            Some(("remoting", rest)) => (false, rest),
-            Some(("remotings", rest)) => (true, rest),
-            Some((scheme @ ("grpc" | "grpcs" | "http" | "https"), _)) => {
-                let why = format!("{scheme}:// endpoints are not supported yet; use remoting://host:port");
+        let (protocol, tls, rest) = match text.split_once("://") {
+            None => (Protocol::Remoting, false, text),
+            Some(("remoting", rest)) => (Protocol::Remoting, false, rest),
+            Some(("remotings", rest)) => (Protocol::Remoting, true, rest),
+            Some(("grpc", rest)) => (Protocol::Grpc, false, rest),
+            Some(("grpcs", rest)) => (Protocol::Grpc, true, rest),
+            Some((scheme @ ("http" | "https"), _)) => {
+                let why = format!(
+                    "{scheme}:// endpoints are not supported yet; use remoting://host:port or grpc://host:port"
+                );
                 return Err(Error::new(ErrorKind::Unsupported, "endpoint", why));
             }
             Some((scheme, _)) => {
                 return Err(bad(format!(
-                    "unknown scheme {scheme:?} in {text:?}; use host:port or remoting://host:port"
+                    "unknown scheme {scheme:?} in {text:?}; use host:port, remoting://host:port or grpc://host:port"
                 )));
             }
         };
@@ -67,6 +82,6 @@ impl FromStr for Endpoint {
             }
         }
         let addresses = addresses.into_iter().map(|a| a.trim_end_matches('/').to_owned()).collect();
-        Ok(Self { protocol: Protocol::Remoting, tls, addresses })
+        Ok(Self { protocol, tls, addresses })
     }
 }

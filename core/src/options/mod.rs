@@ -5,6 +5,7 @@ mod consumer;
 mod endpoint;
 mod producer;
 mod secret;
+mod simple_consumer;
 mod tls;
 
 pub use client::{ClientOptions, Credentials};
@@ -12,4 +13,5 @@ pub use consumer::{ConsumeFrom, ConsumeResult, FilterExpression, MessageModel, P
 pub use endpoint::{Endpoint, Protocol};
 pub use producer::ProducerOptions;
 pub use secret::Secret;
+pub use simple_consumer::SimpleConsumerOptions;
 pub use tls::TlsOptions;

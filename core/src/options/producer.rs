@@ -28,6 +28,9 @@ pub struct ProducerOptions {
     pub delay_limits: DelayLimits,
     /// Queue count of a topic that the first send creates. Default 4.
     pub default_topic_queues: i32,
+    /// Topics that are looked up at the start, so that it fails early; others are looked up by the first send. Over gRPC a
+    /// producer of transactions is asked about those of its topics only, so name them here. Default none.
+    pub topics: Vec<String>,
 }
 
 impl ProducerOptions {
@@ -48,6 +51,7 @@ impl ProducerOptions {
             compress_level: 5,
             delay_limits: DelayLimits::default(),
             default_topic_queues: 4,
+            topics: Vec::new(),
         }
     }
 }

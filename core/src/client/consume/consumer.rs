@@ -19,7 +19,7 @@ use super::{commit, orderly, pull, rebalance, settle};
 use crate::client::{Instance, deadline_after};
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::{MessageQueue, check_group};
-use crate::options::{FilterExpression, MessageModel, PushConsumerOptions};
+use crate::options::{FilterExpression, MessageModel, Protocol, PushConsumerOptions};
 
 /// How long the end waits for handlers that still run.
 const HANDLERS_END: Duration = Duration::from_secs(5);
@@ -77,6 +77,9 @@ impl Consumer {
     /// `InvalidArgument`; those of [`Instance::start`].
     pub(crate) async fn start(mut options: PushConsumerOptions) -> Result<(Membership, Deliveries)> {
         check_options(&options)?;
+        if options.client.endpoint.protocol == Protocol::Grpc {
+            return Err(Protocol::Grpc.lacks("start", "push consumer yet"));
+        }
         if options.max_reconsume_times < 0 {
             options.max_reconsume_times = if options.orderly { i32::MAX } else { DEFAULT_RECONSUME_TIMES };
         }

@@ -1,0 +1,103 @@
+//! The simple consumer: receive, work, acknowledge, at the program's own pace.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::client::SimpleClient;
+pub use crate::client::{ReceiptHandle, Received};
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::{FilterExpression, SimpleConsumerOptions};
+
+/// Receives messages when asked and hides them from the rest of the group for a while; what is not acknowledged by then
+/// comes again. Cloning shares the consumer; all methods may be called from many tasks.
+///
+/// gRPC only; over remoting the start fails with `Unsupported`.
+#[derive(Clone)]
+pub struct SimpleConsumer(Arc<SimpleClient>);
+
+impl SimpleConsumer {
+    /// Checks the options and connects.
+    ///
+    /// # Errors
+    /// `InvalidArgument`; `Unsupported` where the protocol has no such consumer; `BrokerUnreachable`, `WrongProtocol`,
+    /// `Tls` or `Timeout` if no server answers as it should; `TopicNotFound`; `PermissionDenied`.
+    pub async fn start(options: SimpleConsumerOptions) -> Result<Self> {
+        Ok(Self(Arc::new(SimpleClient::start(options).await?)))
+    }
+
+    /// Takes up to `max` (1..=32) messages, hidden for `invisible` (10 s to 12 h). Waits at most `wait` for the first
+    /// one, or [`SimpleConsumerOptions::await_duration`]; no message is no error. Dropping the call is harmless: what the
+    /// server has handed out for it comes again after `invisible`.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, `Closed`, `Busy` when the server limits the flow, or why the server cannot be asked.
+    pub async fn receive(
+        &self,
+        max: usize,
+        invisible: Duration,
+        wait: Option<Duration>,
+    ) -> Result<Vec<Received>> {
+        if max == 0 {
+            let text = "max is 0; receive at least one message";
+            return Err(Error::new(ErrorKind::InvalidArgument, "receive", text));
+        }
+        self.0.receive(max, invisible, wait).await
+    }
+
+    /// Tells the server that a message was consumed.
+    ///
+    /// # Errors
+    /// `InvalidReceipt` if the handle is expired, was replaced, or is none: the message comes again. `Closed`, or why the
+    /// server cannot be asked.
+    pub async fn ack(&self, receipt: &ReceiptHandle) -> Result<()> {
+        self.0.ack(std::slice::from_ref(receipt)).await.pop().unwrap_or(Ok(()))
+    }
+
+    /// The same for many, with one request a broker; one result a receipt, in their order.
+    pub async fn ack_all(&self, receipts: &[ReceiptHandle]) -> Vec<Result<()>> {
+        self.0.ack(receipts).await
+    }
+
+    /// Hides a received message until `invisible` from now (0: it comes again at once; at most 12 h), and puts the new
+    /// handle into `receipt`; the old one ends.
+    ///
+    /// # Errors
+    /// As [`SimpleConsumer::ack`]; `InvalidArgument`.
+    pub async fn change_invisible(&self, receipt: &mut ReceiptHandle, invisible: Duration) -> Result<()> {
+        self.0.change_invisible(receipt, invisible).await
+    }
+
+    /// Adds or replaces a subscription.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for an illegal topic or an empty expression; `TopicNotFound`; `Closed`.
+    pub async fn subscribe(&self, topic: &str, filter: FilterExpression) -> Result<()> {
+        self.0.subscribe(topic, &filter).await
+    }
+
+    /// Ends a subscription.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub async fn unsubscribe(&self, topic: &str) -> Result<()> {
+        self.0.unsubscribe(topic).await
+    }
+
+    /// The client id in use.
+    pub fn client_id(&self) -> &str {
+        self.0.client_id()
+    }
+
+    /// Signs off and closes the connections; receives under way end with `Closed`. Idempotent. What was not
+    /// acknowledged comes again.
+    pub async fn shutdown(&self) {
+        self.0.shutdown().await;
+    }
+}
+
+impl fmt::Debug for SimpleConsumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SimpleConsumer").field(&self.client_id()).finish()
+    }
+}

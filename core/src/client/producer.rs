@@ -1,0 +1,137 @@
+//! The sending side of a client, whatever the protocol of its endpoint.
+
+use std::time::Duration;
+
+use async_channel::Sender as Questions;
+
+use super::receipt::SendReceipt;
+use super::sender::{Sender, Target};
+use super::transaction::{TransactionCheck, TransactionResolution};
+use super::{Instance, TransactionChecks};
+use crate::error::{Error, ErrorKind, Result};
+use crate::message::{Message, MessageQueue, check_group};
+use crate::options::{ProducerOptions, Protocol};
+
+/// Questions about transactions that may wait for somebody who takes them.
+const WAITING_CHECKS: usize = 1024;
+
+/// A producer of one protocol.
+pub(crate) enum ProducerClient {
+    Remoting(Sender),
+}
+
+impl ProducerClient {
+    /// Checks the options and connects. The second is where questions about transactions are taken.
+    ///
+    /// # Errors
+    /// `InvalidArgument`; those of the protocol's start.
+    pub(crate) async fn start(options: ProducerOptions) -> Result<(Self, TransactionChecks)> {
+        check_options(&options)?;
+        let (questions, checks) = TransactionChecks::channel(WAITING_CHECKS);
+        let client = match options.client.endpoint.protocol {
+            Protocol::Remoting => Self::Remoting(start_remoting(options, questions).await?),
+            Protocol::Grpc => return Err(Protocol::Grpc.lacks("start", "producer yet")),
+        };
+        Ok((client, checks))
+    }
+
+    /// Sends one message; `timeout`: that of the options when absent.
+    pub(crate) async fn send(
+        &self,
+        message: Message,
+        target: Target<'_>,
+        timeout: Option<Duration>,
+    ) -> Result<SendReceipt> {
+        match self {
+            Self::Remoting(sender) => sender.send_message(message, target, timeout).await,
+        }
+    }
+
+    /// Sends messages of one topic as one batch.
+    pub(crate) async fn send_batch(
+        &self,
+        messages: Vec<Message>,
+        timeout: Option<Duration>,
+    ) -> Result<SendReceipt> {
+        match self {
+            Self::Remoting(sender) => sender.send_batch(messages, timeout).await,
+        }
+    }
+
+    /// Hands a message to a connection and does not wait for the server.
+    pub(crate) async fn send_one_way(&self, message: Message) -> Result<()> {
+        match self {
+            Self::Remoting(sender) => sender.send_message_one_way(message).await,
+        }
+    }
+
+    /// Sends the half message of a transaction.
+    pub(crate) async fn send_half(&self, _message: Message) -> Result<SendReceipt> {
+        match self {
+            Self::Remoting(_) => Err(Protocol::Remoting.lacks("send", "transactions in this version")),
+        }
+    }
+
+    /// Ends the transaction of the half message with this receipt.
+    pub(crate) async fn end_transaction(
+        &self,
+        _half: &SendReceipt,
+        _resolution: TransactionResolution,
+    ) -> Result<()> {
+        match self {
+            Self::Remoting(_) => {
+                Err(Protocol::Remoting.lacks("end transaction", "transactions in this version"))
+            }
+        }
+    }
+
+    /// Takes a scheduled message back; the id of the message.
+    pub(crate) async fn recall(&self, _topic: &str, _handle: &str) -> Result<String> {
+        match self {
+            Self::Remoting(_) => Err(Protocol::Remoting.lacks("recall", "recall in this version")),
+        }
+    }
+
+    /// The queues that messages for `topic` can go to.
+    pub(crate) async fn queues(&self, topic: &str) -> Result<Vec<MessageQueue>> {
+        match self {
+            Self::Remoting(sender) => sender.queues(topic).await,
+        }
+    }
+
+    /// The client id in use.
+    pub(crate) fn client_id(&self) -> &str {
+        match self {
+            Self::Remoting(sender) => sender.instance().client_id(),
+        }
+    }
+
+    /// Signs off and closes the connections. Idempotent.
+    pub(crate) async fn shutdown(&self) {
+        match self {
+            Self::Remoting(sender) => sender.instance().shutdown().await,
+        }
+    }
+}
+
+fn check_options(options: &ProducerOptions) -> Result<()> {
+    check_group(&options.group)?;
+    let invalid = |text: &str| Err(Error::new(ErrorKind::InvalidArgument, "start", text));
+    if options.default_topic_queues < 1 {
+        return invalid("default_topic_queues has to be at least 1");
+    }
+    if !(1..=9).contains(&options.compress_level) {
+        return invalid("compress_level has to be 1..=9");
+    }
+    Ok(())
+}
+
+async fn start_remoting(options: ProducerOptions, _questions: Questions<TransactionCheck>) -> Result<Sender> {
+    let instance = Instance::start(options.client.clone()).await?;
+    let sender = Sender::new(instance, options);
+    if let Err(error) = sender.look_up_topics().await {
+        sender.instance().shutdown().await;
+        return Err(error);
+    }
+    Ok(sender)
+}
