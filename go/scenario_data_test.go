@@ -39,6 +39,7 @@ type step struct {
 	Topic             string        `json:"topic"`
 	Group             string        `json:"group"`
 	Filter            string        `json:"filter"`
+	SQL               string        `json:"sql"`
 	FailFirst         int32         `json:"fail_first"`
 	MaxReconsumeTimes int           `json:"max_reconsume_times"`
 	Producer          string        `json:"producer"`

@@ -237,7 +237,7 @@ func (r *scenarioRun) startConsumer(s *step) error {
 		&tminus.PushConsumerOptions{
 			ClientOptions: client, ConsumeFrom: tminus.FirstOffset, MaxReconsumeTimes: s.MaxReconsumeTimes,
 			Concurrency:   1, // recorded in the order they came
-			Subscriptions: map[string]tminus.Filter{r.resource(or(s.Topic, "t")): {Tags: s.Filter}},
+			Subscriptions: map[string]tminus.Filter{r.resource(or(s.Topic, "t")): {Tags: s.Filter, SQL: s.SQL}},
 		})
 	if err != nil {
 		return err

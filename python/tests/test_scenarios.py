@@ -176,6 +176,7 @@ class Stage:
         topic: str = "t",
         group: str = "g",
         filter: str = "*",
+        sql: str | None = None,
         fail_first: int = 0,
         max_reconsume_times: int | None = None,
         tls: dict[str, Any] | None = None,
@@ -190,7 +191,7 @@ class Stage:
         client = tminus.PushConsumer(
             self._endpoint,
             self._resource(group),
-            {self._resource(topic): filter},
+            {self._resource(topic): filter if sql is None else tminus.Sql92(sql)},
             listen,
             concurrency=1,
             consume_from="first_offset",

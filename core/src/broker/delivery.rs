@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::filter::TagFilter;
+use super::filter::Filter;
 use super::outbox::Outbox;
 use super::state::State;
 use super::store::ReadStatus;
@@ -11,6 +11,7 @@ use crate::codec::remoting::Frame;
 use crate::codec::remoting::codes::response;
 use crate::codec::remoting::frame::FLAG_RESPONSE;
 use crate::codec::remoting::header::PullReplyHeader;
+use crate::codec::remoting::record::StoredMessage;
 
 /// A pull that was understood: what it wants and where the answer goes.
 #[derive(Debug)]
@@ -21,15 +22,15 @@ pub(crate) struct Pull {
     pub(crate) queue: i32,
     pub(crate) offset: i64,
     pub(crate) count: usize,
-    pub(crate) filter: TagFilter,
+    pub(crate) filter: Arc<Filter>,
 }
 
 impl Pull {
     /// The answer as things are, and whether waiting could make it better.
     fn read(&self, state: &State) -> (Frame, bool) {
         let base = Frame { opaque: self.opaque, flag: FLAG_RESPONSE, ..Frame::default() };
-        let matches = |tag_hash| self.filter.matches(tag_hash);
-        let Some(read) = state.store.read(&self.topic, self.queue, self.offset, self.count, matches) else {
+        let read = state.store.read(&self.topic, self.queue, self.offset, self.count, &self.filter);
+        let Some(read) = read else {
             let remark = format!("topic {} has no queue {} any more", self.topic, self.queue);
             return (Frame { code: response::TOPIC_NOT_EXIST, remark: Some(remark), ..base }, false);
         };
@@ -73,9 +74,9 @@ pub(crate) fn pull(state: &mut State, pull: Pull, hold: Option<Instant>) -> Opti
     }
 }
 
-/// Answers the pulls that wait for a message with this tag in this queue.
-pub(crate) fn wake(state: &mut State, topic: &str, queue: i32, tag_hash: i32) {
-    for pull in state.polls.take(topic, queue, tag_hash) {
+/// Answers the pulls that wait for a message like this one, which was stored.
+pub(crate) fn wake(state: &mut State, message: &StoredMessage, tag_hash: i32) {
+    for pull in state.polls.take(message, tag_hash) {
         pull.answer(state);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::filter::{Filter, FilterFault};
 use super::outbox::Outbox;
 use crate::codec::remoting::body::{ConsumerData, SubscriptionData};
 use crate::codec::remoting::codes::request;
@@ -32,12 +33,19 @@ pub(crate) struct ConsumerGroup {
     pub(crate) data: ConsumerData,
     /// By client id.
     pub(crate) members: BTreeMap<String, Member>,
+    /// The filters of its subscriptions, by topic, read once.
+    filters: HashMap<String, Result<Arc<Filter>, FilterFault>>,
 }
 
 impl ConsumerGroup {
     /// The group's subscription to `topic`.
     pub(crate) fn subscription(&self, topic: &str) -> Option<&SubscriptionData> {
         self.data.subscription_data_set.iter().find(|subscription| subscription.topic == topic)
+    }
+
+    /// The filter of the group's subscription to `topic`.
+    pub(crate) fn filter(&self, topic: &str) -> Option<Result<Arc<Filter>, FilterFault>> {
+        self.filters.get(topic).cloned()
     }
 
     fn notify(&self, group: &str) {
@@ -103,6 +111,8 @@ impl Groups {
             topics
         };
         let topics_changed = topics(&group.data) != topics(&data);
+        let filter = |s: &SubscriptionData| Filter::parse(&s.expression_type, &s.sub_string).map(Arc::new);
+        group.filters = data.subscription_data_set.iter().map(|s| (s.topic.clone(), filter(s))).collect();
         group.data = data;
         let session = member.outbox.session;
         let before = group.members.insert(client_id.to_owned(), member);

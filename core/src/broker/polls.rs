@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::delivery::Pull;
+use super::filter::Filter;
+use crate::codec::remoting::record::StoredMessage;
 
 #[derive(Debug)]
 struct Parked {
@@ -30,12 +32,14 @@ impl Polls {
         self.parked.entry(topic).or_default().entry(queue).or_default().push(Parked { id, pull });
     }
 
-    /// Takes out the pulls that wait for a message with this tag in the queue.
-    pub(crate) fn take(&mut self, topic: &str, queue: i32, tag_hash: i32) -> Vec<Pull> {
-        let Some(parked) = self.parked.get_mut(topic).and_then(|queues| queues.get_mut(&queue)) else {
+    /// Takes out the pulls that wait for a message like this one in its queue.
+    pub(crate) fn take(&mut self, message: &StoredMessage, tag_hash: i32) -> Vec<Pull> {
+        let queues = self.parked.get_mut(message.topic.as_str());
+        let Some(parked) = queues.and_then(|queues| queues.get_mut(&message.queue_id)) else {
             return Vec::new();
         };
-        let taken: Vec<_> = parked.extract_if(.., |parked| parked.pull.filter.matches(tag_hash)).collect();
+        let wants = |filter: &Filter| filter.may_pass(tag_hash) && filter.passes(&message.properties);
+        let taken: Vec<_> = parked.extract_if(.., |parked| wants(&parked.pull.filter)).collect();
         for parked in &taken {
             self.by_expiry.remove(&parked.id);
         }

@@ -134,7 +134,7 @@ impl State {
     pub(crate) fn make_visible(&mut self, message: &mut StoredMessage, now_ms: i64) -> Placed {
         message.store_timestamp = now_ms;
         match self.store.append(message) {
-            Some(tag_hash) => delivery::wake(self, &message.topic, message.queue_id, tag_hash),
+            Some(tag_hash) => delivery::wake(self, message, tag_hash),
             // Deleted while the message waited.
             None => tracing::info!(topic = message.topic, queue = message.queue_id, "dropped: no such queue"),
         }

@@ -66,6 +66,18 @@ pub(crate) const PAIR_END: char = '\u{2}';
 /// The encoded form may not be longer (its length is a signed 16-bit field).
 pub const MAX_ENCODED_BYTES: usize = 32_767;
 
+/// The value of `name` in wire text, see [`Properties::encode`].
+#[cfg(feature = "broker")]
+pub(crate) fn find<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    pairs(text).find(|(n, _)| *n == name).map(|(_, value)| value)
+}
+
+/// The pairs of wire text; those without a name or value are dropped, as every RocketMQ reader does.
+fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let pairs = text.split(PAIR_END).filter_map(|pair| pair.split_once(NAME_END));
+    pairs.filter(|(name, value)| !name.is_empty() && !value.is_empty())
+}
+
 /// A small ordered map of text to text; setting a name again replaces its value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Properties(Vec<(String, String)>);
@@ -125,13 +137,7 @@ impl Properties {
 
     /// Reads wire text; pairs without a name or value are dropped, as every RocketMQ reader does.
     pub fn decode(text: &str) -> Self {
-        let pairs = text.split(PAIR_END).filter_map(|pair| pair.split_once(NAME_END));
-        Self(
-            pairs
-                .filter(|(n, v)| !n.is_empty() && !v.is_empty())
-                .map(|(n, v)| (n.to_owned(), v.to_owned()))
-                .collect(),
-        )
+        Self(pairs(text).map(|(n, v)| (n.to_owned(), v.to_owned())).collect())
     }
 
     /// Refuses what would be lost or misread on the wire: an empty name or value, or a separator byte inside.

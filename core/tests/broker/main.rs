@@ -5,6 +5,7 @@
 #[cfg(feature = "cli")]
 mod command;
 mod control;
+mod filters;
 mod groups;
 mod hostile;
 mod lookup;

@@ -47,6 +47,7 @@ pub enum Step {
         #[serde(default = "group")]
         group: String,
         filter: Option<String>,
+        sql: Option<String>,
         #[serde(default)]
         fail_first: i32,
         max_reconsume_times: Option<i32>,

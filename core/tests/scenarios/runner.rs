@@ -161,9 +161,23 @@ impl Run<'_> {
                 }
                 Ok(())
             }
-            Step::Consumer { name, topic, group, filter, fail_first, max_reconsume_times, tls, user } => {
+            Step::Consumer {
+                name,
+                topic,
+                group,
+                filter,
+                sql,
+                fail_first,
+                max_reconsume_times,
+                tls,
+                user,
+            } => {
                 let client = self.client(None, tls, user).await?;
-                let filter = FilterExpression::Tag(filter.clone().unwrap_or_else(|| "*".into()));
+                let filter = match (sql, filter) {
+                    (Some(sql), _) => FilterExpression::Sql92(sql.clone()),
+                    (None, Some(tags)) => FilterExpression::Tag(tags.clone()),
+                    (None, None) => FilterExpression::all(),
+                };
                 let mut options = PushConsumerOptions::with_client(client, self.resource(group))
                     .subscribe(self.resource(topic), filter);
                 options.consume_from = ConsumeFrom::FirstOffset;

@@ -6,6 +6,7 @@ mod queue;
 
 use bytes::{Bytes, BytesMut};
 
+use super::filter::Filter;
 use super::topics::Topics;
 use crate::codec::remoting::body::tag_hash;
 use crate::codec::remoting::record::StoredMessage;
@@ -76,14 +77,14 @@ impl Store {
         Some(tag_hash)
     }
 
-    /// Reads up to `count` messages that pass `matches` from `offset` of a queue on; `None` when there is no such queue.
+    /// Reads up to `count` messages that pass `filter` from `offset` of a queue on; `None` when there is no such queue.
     pub(crate) fn read(
         &self,
         topic: &str,
         queue: i32,
         offset: i64,
         count: usize,
-        matches: impl Fn(i32) -> bool,
+        filter: &Filter,
     ) -> Option<Read> {
         let queue = self.topics.queue(topic, queue)?;
         let (min, max) = (queue.min_offset(), queue.max_offset());
@@ -101,8 +102,9 @@ impl Store {
         let (mut next, mut left) = (offset, count);
         while left > 0 && next < max.min(offset + MAX_SCANNED) {
             let Some(entry) = queue.get(next) else { break };
-            if matches(entry.tag_hash)
+            if filter.may_pass(entry.tag_hash)
                 && let Some(record) = self.log.get(entry.commit_log_offset)
+                && filter.passes_record(record)
             {
                 if !records.is_empty() && records.len() + record.len() > MAX_READ_BYTES {
                     break;

@@ -178,6 +178,33 @@ pub fn take_record(records: &mut Bytes) -> Result<Bytes, RecordError> {
     Ok(records.split_to(size))
 }
 
+/// The wire text of the properties of a whole record, in place; `None` if it is none. The body is not checked.
+#[cfg(feature = "broker")]
+pub(crate) fn properties_text(record: &[u8]) -> Option<&str> {
+    /// Length, magic, CRC, queue, flag, two offsets.
+    const BEFORE_SYS_FLAG: usize = 5 * 4 + 2 * 8;
+    /// Where the rest is, if `bytes` bytes can be skipped.
+    fn skip(rest: &[u8], bytes: usize) -> Option<&[u8]> {
+        rest.get(bytes..)
+    }
+    let (_, rest) = record.split_first_chunk::<4>()?;
+    let (magic, _) = rest.split_first_chunk()?;
+    let (sys_flag, rest) = skip(record, BEFORE_SYS_FLAG)?.split_first_chunk()?;
+    let host = |v6: i32| if i32::from_be_bytes(*sys_flag) & v6 != 0 { 20 } else { 8 };
+    let rest = skip(rest, 8 + host(sys_flag::BORN_HOST_V6))?;
+    // The store's time and host, the retries, the offset of the half message.
+    let rest = skip(rest, 8 + host(sys_flag::STORE_HOST_V6) + 4 + 8)?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let rest = skip(rest, u32::from_be_bytes(*length) as usize)?;
+    let rest = match u32::from_be_bytes(*magic) {
+        MAGIC_V1 => skip(rest, 1 + usize::from(*rest.first()?))?,
+        MAGIC_V2 => skip(rest, 2 + usize::from(u16::from_be_bytes(*rest.first_chunk()?)))?,
+        _ => return None,
+    };
+    let (length, rest) = rest.split_first_chunk()?;
+    std::str::from_utf8(rest.get(..usize::from(u16::from_be_bytes(*length)))?).ok()
+}
+
 /// Reads what follows the magic; `None` if it ends early.
 fn read(mut record: Bytes, v2: bool) -> Option<Result<StoredMessage, RecordError>> {
     let bytes = &mut record;

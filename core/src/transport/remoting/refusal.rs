@@ -22,6 +22,9 @@ pub(crate) fn refusal(operation: &'static str, answer: &Frame, resource: &str) -
         response::SUBSCRIPTION_GROUP_NOT_EXIST => {
             (ErrorKind::GroupNotFound, "create the group (mqadmin updateSubGroup), or check its name")
         }
+        response::SUBSCRIPTION_PARSE_FAILED | response::FILTER_DATA_NOT_EXIST => {
+            (ErrorKind::InvalidArgument, "correct the filter expression of the subscription")
+        }
         response::MESSAGE_ILLEGAL if is_about_time(remark) => {
             return delivery_time(operation, code, remark, resource);
         }

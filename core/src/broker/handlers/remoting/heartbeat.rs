@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::super::{Answer, Refusal, Request};
+use crate::broker::filter::Filter;
 use crate::broker::groups::Member;
 use crate::broker::topics::{TopicConfig, name_fault, retry_topic};
 use crate::clock;
@@ -69,6 +70,8 @@ struct ClientConfig {
 pub(super) fn check_config(request: &Request<'_>) -> Answer {
     let config: ClientConfig = serde_json::from_slice(&request.frame.body)
         .map_err(|e| Refusal::new(response::SYSTEM_ERROR, format!("the body is malformed: {e}")))?;
-    super::pull::check_type(&config.subscription_data.expression_type)?;
+    let subscription = &config.subscription_data;
+    Filter::parse(&subscription.expression_type, &subscription.sub_string)
+        .map_err(super::pull::parse_failed)?;
     Ok(Some(request.success()))
 }

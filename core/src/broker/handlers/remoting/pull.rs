@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::{Answer, Refusal, Request};
 use crate::broker::delivery::{self, Pull};
-use crate::broker::filter::TagFilter;
+use crate::broker::filter::{Filter, FilterFault};
 use crate::broker::state::State;
 use crate::clock;
 use crate::codec::remoting::Frame;
@@ -64,32 +64,29 @@ pub(super) fn pull(request: &Request<'_>) -> Answer {
 }
 
 /// The filter in the request or, without one, that of the group's heartbeat.
-fn filter(state: &State, header: &PullHeader) -> Result<TagFilter, Refusal> {
+fn filter(state: &State, header: &PullHeader) -> Result<Arc<Filter>, Refusal> {
     if header.sys_flag & pull_flag::SUBSCRIPTION != 0 {
-        check_type(header.expression_type.as_deref().unwrap_or_default())?;
-        return Ok(TagFilter::parse(header.subscription.as_deref().unwrap_or_default()));
+        let kind = header.expression_type.as_deref().unwrap_or_default();
+        let filter = Filter::parse(kind, header.subscription.as_deref().unwrap_or_default());
+        return Ok(Arc::new(filter.map_err(parse_failed)?));
     }
-    let group = &header.consumer_group;
-    let subscription = state.groups.consumers.get(group).and_then(|group| group.subscription(&header.topic));
-    let Some(subscription) = subscription else {
-        let remark =
-            format!("group {group} has no subscription to {}; its heartbeat is missing", header.topic);
+    let (group, topic) = (&header.consumer_group, &header.topic);
+    let consumers = state.groups.consumers.get(group);
+    let subscription =
+        consumers.and_then(|consumers| consumers.subscription(topic).zip(consumers.filter(topic)));
+    let Some((subscription, filter)) = subscription else {
+        let remark = format!("group {group} has no subscription to {topic}; its heartbeat is missing");
         return Err(Refusal::new(response::SUBSCRIPTION_NOT_EXIST, remark));
     };
     if subscription.sub_version < header.sub_version {
-        let remark =
-            format!("the subscription of group {group} to {} is older than the pull's", header.topic);
+        let remark = format!("the subscription of group {group} to {topic} is older than the pull's");
         return Err(Refusal::new(response::SUBSCRIPTION_NOT_LATEST, remark));
     }
-    check_type(&subscription.expression_type)?;
-    Ok(TagFilter::parse(&subscription.sub_string))
+    // The real server takes any heartbeat, and then has no filter for the pulls.
+    filter.map_err(|fault| Refusal::new(response::FILTER_DATA_NOT_EXIST, fault.to_string()))
 }
 
-/// Refuses filters other than by tag.
-pub(super) fn check_type(expression_type: &str) -> Result<(), Refusal> {
-    if matches!(expression_type, "" | "TAG") {
-        return Ok(());
-    }
-    let remark = format!("this broker filters by TAG only, not by {expression_type}; filter in the consumer");
-    Err(Refusal::new(response::SUBSCRIPTION_PARSE_FAILED, remark))
+/// The answer to a request with a filter that cannot be read.
+pub(super) fn parse_failed(fault: FilterFault) -> Refusal {
+    Refusal::new(response::SUBSCRIPTION_PARSE_FAILED, fault.to_string())
 }

@@ -1,4 +1,4 @@
-//! Which messages of a queue a pull wants, as far as the broker looks: by hash of the tag.
+//! Filters by tag: what the index of a queue can tell, the hash.
 
 use crate::codec::remoting::body::tag_hash;
 
@@ -11,7 +11,7 @@ pub(crate) enum TagFilter {
 
 impl TagFilter {
     /// Reads `*`, an empty text, or tags separated by `||`.
-    pub(crate) fn parse(expression: &str) -> Self {
+    pub(super) fn parse(expression: &str) -> Self {
         if matches!(expression.trim(), "" | "*") {
             return TagFilter::All;
         }
@@ -19,7 +19,7 @@ impl TagFilter {
         TagFilter::AnyOf(tags.map(tag_hash).collect())
     }
 
-    pub(crate) fn matches(&self, tag_hash: i32) -> bool {
+    pub(super) fn matches(&self, tag_hash: i32) -> bool {
         match self {
             TagFilter::All => true,
             TagFilter::AnyOf(hashes) => hashes.contains(&tag_hash),
