@@ -1,4 +1,4 @@
-"""Just enough of the remoting protocol to ask a server whether it is ready."""
+"""Just enough of the remoting protocol to ask a server whether it is ready, and to make topics and groups."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import socket
 import struct
 from typing import NamedTuple
 
-GET_BROKER_CLUSTER_INFO = 106
+UPDATE_AND_CREATE_TOPIC = 17
 UPDATE_BROKER_CONFIG = 25
 GET_BROKER_RUNTIME_INFO = 28
+GET_ROUTEINFO_BY_TOPIC = 105
+GET_BROKER_CLUSTER_INFO = 106
+UPDATE_AND_CREATE_SUBSCRIPTIONGROUP = 200
 
 
 class Credentials(NamedTuple):
@@ -20,24 +23,38 @@ class Credentials(NamedTuple):
     secret_key: str
 
 
-def call(port: int, code: int, body: bytes = b"", credentials: Credentials | None = None) -> bytes:
-    """Sends one request to a server on loopback and returns the answer's frame, header and body in one."""
-    header = {"code": code, "language": "OTHER", "version": 0, "opaque": 1, "flag": 0, "extFields": {}}
+class Answer(NamedTuple):
+    code: int
+    remark: str
+    body: bytes
+
+
+def call(
+    port: int,
+    code: int,
+    body: bytes = b"",
+    credentials: Credentials | None = None,
+    fields: dict[str, str] | None = None,
+) -> Answer:
+    """Sends one request to a server on loopback."""
+    fields = dict(fields or {})
     if credentials:
-        signed = credentials.access_key.encode() + body
+        fields["AccessKey"] = credentials.access_key
+        signed = "".join(fields[name] for name in sorted(fields)).encode() + body
         digest = hmac.new(credentials.secret_key.encode(), signed, hashlib.sha1).digest()
-        header["extFields"] = {
-            "AccessKey": credentials.access_key,
-            "Signature": base64.b64encode(digest).decode(),
-        }
+        fields["Signature"] = base64.b64encode(digest).decode()
+    header = {"code": code, "language": "OTHER", "version": 0, "opaque": 1, "flag": 0, "extFields": fields}
     head = json.dumps(header).encode()
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         connection.sendall(struct.pack(">ii", 4 + len(head) + len(body), len(head)) + head + body)
-        (length,) = struct.unpack(">i", _read(connection, 4))
-        return _read(connection, length)
+        (length,) = struct.unpack(">i", read(connection, 4))
+        frame = read(connection, length)
+    end = 4 + int.from_bytes(frame[1:4], "big")
+    answered = json.loads(frame[4:end])
+    return Answer(answered["code"], answered.get("remark") or "", frame[end:])
 
 
-def _read(connection: socket.socket, length: int) -> bytes:
+def read(connection: socket.socket, length: int) -> bytes:
     data = b""
     while len(data) < length:
         chunk = connection.recv(length - len(data))

@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""The real Apache RocketMQ for a test run: name server and broker, fetched by Maven, started and stopped here.
+"""The real Apache RocketMQ for a test run: name server, broker and proxy, fetched by Maven, started and stopped here.
 
 server.py available            exit 0, or 1 and the reason
 server.py jars                 fetches the jars if need be and prints their folder
 server.py run [--acl] -- COMMAND ...
-                               runs COMMAND with TMINUS_TEST_APACHE=host:port of the name server (with --acl also
+                               runs COMMAND with TMINUS_TEST_APACHE=host:port of the name server and
+                               TMINUS_TEST_APACHE_PROXY=host:port of the proxy's gRPC (with --acl also
                                TMINUS_TEST_APACHE_ACCESS_KEY and _SECRET_KEY) and ends with its exit code
+Inside of COMMAND, in milliseconds:
+server.py topic --name NAME ... [--type NORMAL|FIFO|DELAY|TRANSACTION|MIXED] [--queues N]
+server.py group --name NAME ... [--fifo] [--retries N]
 """
 
 from __future__ import annotations
@@ -13,6 +17,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -22,9 +28,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import admin
+import grpc
 import remoting
 
 HERE = Path(__file__).resolve().parent
@@ -61,7 +69,9 @@ def missing() -> str | None:
 
 
 def cache() -> Path:
-    return Path(os.environ.get("TMINUS_CACHE") or REPOSITORY / ".cache") / f"apache-{VERSION}"
+    """A folder for this list of jars: another list is fetched anew."""
+    listed = hashlib.sha256((HERE / "pom.xml").read_bytes()).hexdigest()[:8]
+    return Path(os.environ.get("TMINUS_CACHE") or REPOSITORY / ".cache") / f"apache-{VERSION}-{listed}"
 
 
 def jars() -> Path:
@@ -100,52 +110,47 @@ def _hold(held: contextlib.ExitStack, port: int) -> int:
 
 
 class Server:
-    """Name server and broker in a folder of their own."""
+    """Name server, broker and proxy in a folder of their own."""
 
     def __init__(self, home: Path, acl: bool) -> None:
         self.home = home
         self.credentials = CREDENTIALS if acl else None
         self.namesrv_port = free_port()
         self.broker_port = free_port(below=2, above=1)
+        self.proxy_port = free_port(above=1)
         self._jvms: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
-        """Returns when routes are answered and the timer is at work."""
+        """Returns when routes are answered, over gRPC too, and the timer is at work."""
         self._confine = self.home / "confine.so"
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", self._confine, HERE / "confine.c", "-ldl"], check=True)
         classes = f"{jars()}/*"
         self._jvm("namesrv", "128m", classes, "org.apache.rocketmq.namesrv.NamesrvStartup")
         self._jvm("broker", "512m", classes, "org.apache.rocketmq.broker.BrokerStartup")
         deadline = time.monotonic() + START_LIMIT_S
-        while not (self._registered() and self._timer_caught_up()):
+        self._wait(self._registered, deadline)
+        # Earlier it would end at once: it makes a topic of its own, on the brokers the name server knows.
+        self._jvm("proxy", "256m", classes, "org.apache.rocketmq.proxy.ProxyStartup")
+        self._wait(self._routed, deadline)
+        self._wait(self._timer_caught_up, deadline)
+
+    def _wait(self, ready: Callable[[], bool], deadline: float) -> None:
+        while not ready():
             for jvm in self._jvms:
                 if jvm.poll() is not None:
                     raise StartError(f"a server ended with status {jvm.returncode}\n{self.log_tail()}")
             if time.monotonic() > deadline:
                 raise StartError(f"the servers were not ready within {START_LIMIT_S} s\n{self.log_tail()}")
-            time.sleep(0.1)
+            time.sleep(0.05)
 
     def _jvm(self, name: str, heap: str, classes: str, main: str) -> None:
-        conf = self.home / f"{name}.conf"
-        text = (HERE / "conf" / f"{name}.conf").read_text()
-        if self.credentials and name == "broker":
-            text += (HERE / "conf" / "acl.conf").read_text()
-        values = {
-            "HOME": self.home,
-            "NAMESRV_PORT": self.namesrv_port,
-            "BROKER_PORT": self.broker_port,
-            "ACCESS_KEY": CREDENTIALS.access_key,
-            "SECRET_KEY": CREDENTIALS.secret_key,
-        }
-        for key, value in values.items():
-            text = text.replace(f"@{key}@", str(value))
-        conf.write_text(text)
+        conf = self._conf(name)
         options = [f"-Xms{heap}", f"-Xmx{heap}", "-XX:MaxDirectMemorySize=512m"]
         options += ["-Djava.net.preferIPv4Stack=true", f"-Duser.home={self.home}", *OPEN_MODULES]
         environment = {**os.environ, "ROCKETMQ_HOME": str(self.home), "LD_PRELOAD": str(self._confine)}
         with (self.home / f"{name}.out").open("wb") as output:
             jvm = subprocess.Popen(
-                ["java", *options, "-cp", classes, main, "-c", conf],
+                ["java", *options, "-cp", classes, main, "-pc" if name == "proxy" else "-c", conf],
                 cwd=self.home,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -155,11 +160,34 @@ class Server:
             )
         self._jvms.append(jvm)
 
+    def _conf(self, name: str) -> Path:
+        """Writes the server's configuration: what conf/ says, with what differs from run to run filled in."""
+        suffix = ".json" if name == "proxy" else ".conf"
+        parts = [HERE / "conf" / f"{name}{suffix}"]
+        if self.credentials and name != "namesrv":
+            parts.append(HERE / "conf" / f"{name}-acl{suffix}")
+        texts = [part.read_text() for part in parts]
+        text = "".join(texts) if suffix == ".conf" else _joined(texts)
+        values = {
+            "HOME": self.home,
+            "NAMESRV_PORT": self.namesrv_port,
+            "BROKER_PORT": self.broker_port,
+            "PROXY_PORT": self.proxy_port,
+            "PROXY_REMOTING_PORT": self.proxy_port + 1,
+            "ACCESS_KEY": CREDENTIALS.access_key,
+            "SECRET_KEY": CREDENTIALS.secret_key,
+        }
+        for key, value in values.items():
+            text = text.replace(f"@{key}@", str(value))
+        conf = self.home / f"{name}{suffix}"
+        conf.write_text(text)
+        return conf
+
     def _registered(self) -> bool:
         """Asks the name server. A broker that looks for it too early tries again only 10 s later, unless its
         configuration is touched: setting the permission it already has makes it register at once."""
         try:
-            if BROKER_NAME in remoting.call(self.namesrv_port, remoting.GET_BROKER_CLUSTER_INFO):
+            if BROKER_NAME in remoting.call(self.namesrv_port, remoting.GET_BROKER_CLUSTER_INFO).body:
                 return True
             permission = b"brokerPermission=6\n"
             remoting.call(self.broker_port, remoting.UPDATE_BROKER_CONFIG, permission, self.credentials)
@@ -167,13 +195,20 @@ class Server:
             pass
         return False
 
+    def _routed(self) -> bool:
+        """Asks the proxy for a topic that nobody made: it finds out from the name server."""
+        try:
+            return grpc.query_route(self.proxy_port, "no-such-topic", self.credentials) == grpc.TOPIC_NOT_FOUND
+        except OSError:
+            return False
+
     def _timer_caught_up(self) -> bool:
         """A new timer goes through a week of empty slots first; a message due meanwhile would be late."""
         try:
             state = remoting.call(self.broker_port, remoting.GET_BROKER_RUNTIME_INFO, credentials=self.credentials)
         except OSError:
             return False
-        behind = re.search(rb'"timerReadBehind":"(-?\d+)"', state)
+        behind = re.search(rb'"timerReadBehind":"(-?\d+)"', state.body)
         return behind is not None and int(behind[1]) <= 1
 
     def stop(self) -> None:
@@ -199,6 +234,15 @@ class Server:
         return "\n".join(tails)
 
 
+def _joined(texts: list[str]) -> str:
+    """One JSON object of several, in which lines may be comments."""
+    joined: dict[str, object] = {}
+    for text in texts:
+        lines = [line for line in text.splitlines() if not line.lstrip().startswith("//")]
+        joined.update(json.loads("\n".join(lines)))
+    return json.dumps(joined, indent=2)
+
+
 @contextlib.contextmanager
 def running(acl: bool) -> Iterator[Server]:
     """A server that is up; however the block is left, it is stopped and its store deleted."""
@@ -216,8 +260,10 @@ def run(command: list[str], acl: bool) -> int:
     begun = time.monotonic()
     with running(acl) as server:
         address = f"127.0.0.1:{server.namesrv_port}"
-        print(f"Apache RocketMQ {VERSION}: {address}, up after {time.monotonic() - begun:.1f} s", flush=True)
-        environment = {**os.environ, "TMINUS_TEST_APACHE": address}
+        proxy = f"127.0.0.1:{server.proxy_port}"
+        up_after = f"up after {time.monotonic() - begun:.1f} s"
+        print(f"Apache RocketMQ {VERSION}: {address}, gRPC {proxy}, {up_after}", flush=True)
+        environment = {**os.environ, "TMINUS_TEST_APACHE": address, "TMINUS_TEST_APACHE_PROXY": proxy}
         if server.credentials:
             environment["TMINUS_TEST_APACHE_ACCESS_KEY"] = server.credentials.access_key
             environment["TMINUS_TEST_APACHE_SECRET_KEY"] = server.credentials.secret_key
@@ -244,8 +290,28 @@ def main() -> int:
     runner = modes.add_parser("run", help="run a command beside the server")
     runner.add_argument("--acl", action="store_true", help="every request must be signed")
     runner.add_argument("command", nargs="+", metavar="COMMAND")
+    topics = modes.add_parser("topic", help="make topics")
+    topics.add_argument("--name", nargs="+", required=True)
+    topics.add_argument("--type", choices=admin.TYPES, default="NORMAL")
+    topics.add_argument("--queues", type=int, default=4)
+    groups = modes.add_parser("group", help="make consumer groups")
+    groups.add_argument("--name", nargs="+", required=True)
+    groups.add_argument("--fifo", action="store_true", help="keeps the order of each message group")
+    groups.add_argument("--retries", type=int, default=16, help="deliveries again before a message is a dead letter")
     arguments = parser.parse_args()
 
+    try:
+        if arguments.mode == "topic":
+            for name in arguments.name:
+                admin.create_topic(name, arguments.type, arguments.queues)
+            return 0
+        if arguments.mode == "group":
+            for name in arguments.name:
+                admin.create_group(name, arguments.fifo, arguments.retries)
+            return 0
+    except (admin.AdminError, OSError) as error:
+        print(f"Apache RocketMQ {VERSION}: {error}", file=sys.stderr)
+        return 1
     if reason := missing():
         print(reason)
         return 1
