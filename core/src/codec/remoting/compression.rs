@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 
 use flate2::Compression;
-use flate2::read::ZlibDecoder;
+use flate2::read::{GzDecoder, ZlibDecoder};
 use flate2::write::ZlibEncoder;
 
 use super::record::sys_flag;
@@ -42,6 +42,17 @@ pub fn decompress(body: &[u8], flags: i32, limit: usize) -> Result<Vec<u8>, Deco
         }
         0 | sys_flag::ZLIB => read_limited(ZlibDecoder::new(body), limit),
         other => Err(damaged(&format_args!("unknown compression type {}", other >> 8))),
+    }
+}
+
+/// Decompresses `body`, of which only its own first bytes say how (gzip, LZ4 frame, zstd; else zlib), to at most `limit`
+/// bytes.
+pub fn inflate(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+    match body {
+        [0x1F, 0x8B, ..] => read_limited(GzDecoder::new(body), limit),
+        [0x04, 0x22, 0x4D, 0x18, ..] => decompress(body, sys_flag::LZ4, limit),
+        [0x28, 0xB5, 0x2F, 0xFD, ..] => decompress(body, sys_flag::ZSTD, limit),
+        _ => decompress(body, sys_flag::ZLIB, limit),
     }
 }
 
