@@ -9,6 +9,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep_until, timeout};
 
 use super::deadline_after;
+use super::half::Questions;
 use super::members::{GroupMember, Members};
 use super::namespace::Namespace;
 use crate::clock;
@@ -204,9 +205,10 @@ impl Instance {
         Ok(connection)
     }
 
-    /// Makes this client a member of a producer group, from the next connection or heartbeat on.
-    pub(crate) fn register_producer(&self, group: &str) {
-        self.members.add_producer(group);
+    /// Makes this client a member of a producer group, from the next connection or heartbeat on. Brokers may ask any of
+    /// its members about transactions.
+    pub(super) fn register_producer(&self, group: &str, questions: Questions) {
+        self.members.add_producer(group, questions);
     }
 
     /// Makes this client a member of a consumer group; follow with [`Instance::heartbeat`].

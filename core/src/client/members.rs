@@ -1,11 +1,14 @@
 //! The groups a client is a member of: what its heartbeat says, and who takes a server's request.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::half::Questions;
 use crate::codec::remoting::Frame;
 use crate::codec::remoting::body::{ConsumerData, HeartbeatData, JsonBody, ProducerData};
 use crate::codec::remoting::codes::{request, response};
+use crate::codec::remoting::record;
+use crate::message::properties;
 use crate::transport::remoting::ServerRequest;
 
 /// A consumer, as its instance sees it. Both calls come on tasks of the instance and must not block.
@@ -17,11 +20,12 @@ pub(crate) trait GroupMember: Send + Sync {
     fn handle(&self, request: ServerRequest);
 }
 
+type Producers = BTreeMap<String, Questions>;
 type Consumers = BTreeMap<String, Arc<dyn GroupMember>>;
 
 #[derive(Default)]
 struct Groups {
-    producers: BTreeSet<String>,
+    producers: Producers,
     consumers: Consumers,
 }
 
@@ -30,8 +34,8 @@ struct Groups {
 pub(super) struct Members(Mutex<Groups>);
 
 impl Members {
-    pub(super) fn add_producer(&self, group: &str) {
-        self.lock().producers.insert(group.to_owned());
+    pub(super) fn add_producer(&self, group: &str, questions: Questions) {
+        self.lock().producers.insert(group.to_owned(), questions);
     }
 
     pub(super) fn add_consumer(&self, group: &str, member: Arc<dyn GroupMember>) {
@@ -54,7 +58,7 @@ impl Members {
         }
         let data = HeartbeatData {
             client_id: client_id.to_owned(),
-            producer_data_set: producers.into_iter().map(|group_name| ProducerData { group_name }).collect(),
+            producer_data_set: producers.into_keys().map(|group_name| ProducerData { group_name }).collect(),
             consumer_data_set: consumers.values().map(|member| member.heartbeat_data()).collect(),
             ..HeartbeatData::default()
         };
@@ -65,12 +69,17 @@ impl Members {
     pub(super) fn sign_off(&self, client_id: &str) -> Vec<Frame> {
         let (producers, consumers) = self.copies();
         let frame = || Frame::request(request::UNREGISTER_CLIENT).with("clientID", client_id);
-        let producers = producers.into_iter().map(|group| frame().with("producerGroup", group));
+        let producers = producers.into_keys().map(|group| frame().with("producerGroup", group));
         producers.chain(consumers.into_keys().map(|group| frame().with("consumerGroup", group))).collect()
     }
 
     /// Gives a server's request to the group it names; what nobody takes is answered with "not supported".
     pub(super) fn dispatch(&self, request: ServerRequest) {
+        if request.frame.code == request::CHECK_TRANSACTION_STATE
+            && let Some(questions) = self.producer_of(&request.frame.body)
+        {
+            return questions.ask(request);
+        }
         let ext = &request.frame.ext;
         let group = ext.get("consumerGroup").or_else(|| ext.get("group"));
         let known = matches!(
@@ -93,8 +102,14 @@ impl Members {
         }
     }
 
+    /// The producers that sent this half message.
+    fn producer_of(&self, record: &[u8]) -> Option<Questions> {
+        let group = properties::find(record::properties_text(record)?, properties::PGROUP)?;
+        self.lock().producers.get(group).cloned()
+    }
+
     /// Copies, so that no lock is held while members are called.
-    fn copies(&self) -> (BTreeSet<String>, Consumers) {
+    fn copies(&self) -> (Producers, Consumers) {
         let groups = self.lock();
         (groups.producers.clone(), groups.consumers.clone())
     }

@@ -1,11 +1,13 @@
 //! The life of a client: signing on, heartbeat, retry, the answers of servers as errors, and an orderly end.
 
 mod consume;
+mod half;
 mod instance;
 mod members;
 mod namespace;
 mod parcel;
 mod producer;
+mod recall;
 mod receipt;
 mod sender;
 mod simple;

@@ -21,6 +21,8 @@ pub(crate) struct Parcel {
     pub(crate) topic: String,
     /// Unique ids, comma-joined for a batch.
     pub(crate) ids: String,
+    /// Group of the message or of all messages of the batch.
+    pub(super) message_group: Option<String>,
     /// Whether it has a delivery time (a level does not count).
     pub(super) timed: bool,
     /// The request, but for queue and broker.
@@ -57,9 +59,11 @@ impl Sender {
             reconsume_times = number(properties.remove(properties::RECONSUME_TIME)).unwrap_or(0);
             max_reconsume_times = number(properties.remove(properties::MAX_RECONSUME_TIMES));
         }
-        let (body, sys_flag) = self.compress(message.body()).await;
+        let (body, compressed) = self.compress(message.body()).await;
+        // Brokers go by the property; the flag says the same.
+        let half = properties.get(properties::TRAN_MSG).is_some_and(|text| text == "true");
         let header = SendHeader {
-            sys_flag,
+            sys_flag: compressed | if half { sys_flag::TRANSACTION_PREPARED } else { 0 },
             flag: message.user_flag(),
             properties: encode(&properties)?,
             reconsume_times,
@@ -67,7 +71,9 @@ impl Sender {
             ..self.header(&topic, now)
         };
         let frame = header.into_request(request::SEND_MESSAGE_V2).with_body(body);
-        Ok(Parcel { topic, ids, timed: matches!(schedule, Some(Schedule::AtMs(at)) if at > now), frame })
+        let message_group = properties.get(properties::SHARDING_KEY).map(str::to_owned);
+        let timed = matches!(schedule, Some(Schedule::AtMs(at)) if at > now);
+        Ok(Parcel { topic, ids, message_group, timed, frame })
     }
 
     /// Checks and prepares messages as one batch.
@@ -82,6 +88,7 @@ impl Sender {
         if topic.starts_with(RETRY_PREFIX) {
             return Err(invalid(format!("messages for the retry topic {topic:?} cannot be sent as a batch")));
         }
+        let message_group = first.properties().get(properties::SHARDING_KEY).map(str::to_owned);
         let mut items = Vec::with_capacity(messages.len());
         let mut ids = Vec::with_capacity(messages.len());
         for mut message in messages {
@@ -89,6 +96,9 @@ impl Sender {
             if *self.instance.namespace().wrap(message.topic()) != *topic {
                 let text = format!("a batch has one topic; this one has {topic:?} and {:?}", message.topic());
                 return Err(invalid(text));
+            }
+            if message.properties().get(properties::SHARDING_KEY) != message_group.as_deref() {
+                return Err(invalid("a batch goes to one queue; its messages have one message group".into()));
             }
             if message.schedule(now, &self.options.delay_limits, self.options.client.server_kind)?.is_some() {
                 return Err(invalid(
@@ -112,7 +122,7 @@ impl Sender {
         let outer = Properties::from_iter([(properties::WAIT, "true")]);
         let header = SendHeader { properties: outer.encode(), batch: true, ..self.header(&topic, now) };
         let frame = header.into_request(request::SEND_BATCH_MESSAGE).with_body(body);
-        Ok(Parcel { topic, ids: ids.join(","), timed: false, frame })
+        Ok(Parcel { topic, ids: ids.join(","), message_group, timed: false, frame })
     }
 
     /// What the headers of all sends have in common.

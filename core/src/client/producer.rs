@@ -66,29 +66,27 @@ impl ProducerClient {
     }
 
     /// Sends the half message of a transaction.
-    pub(crate) async fn send_half(&self, _message: Message) -> Result<SendReceipt> {
+    pub(crate) async fn send_half(&self, message: Message) -> Result<SendReceipt> {
         match self {
-            Self::Remoting(_) => Err(Protocol::Remoting.lacks("send", "transactions in this version")),
+            Self::Remoting(sender) => sender.send_half(message).await,
         }
     }
 
     /// Ends the transaction of the half message with this receipt.
     pub(crate) async fn end_transaction(
         &self,
-        _half: &SendReceipt,
-        _resolution: TransactionResolution,
+        half: &SendReceipt,
+        resolution: TransactionResolution,
     ) -> Result<()> {
         match self {
-            Self::Remoting(_) => {
-                Err(Protocol::Remoting.lacks("end transaction", "transactions in this version"))
-            }
+            Self::Remoting(sender) => sender.end_transaction(half, resolution).await,
         }
     }
 
     /// Takes a scheduled message back; the id of the message.
-    pub(crate) async fn recall(&self, _topic: &str, _handle: &str) -> Result<String> {
+    pub(crate) async fn recall(&self, topic: &str, handle: &str) -> Result<String> {
         match self {
-            Self::Remoting(_) => Err(Protocol::Remoting.lacks("recall", "recall in this version")),
+            Self::Remoting(sender) => sender.recall(topic, handle).await,
         }
     }
 
@@ -109,7 +107,7 @@ impl ProducerClient {
     /// Signs off and closes the connections. Idempotent.
     pub(crate) async fn shutdown(&self) {
         match self {
-            Self::Remoting(sender) => sender.instance().shutdown().await,
+            Self::Remoting(sender) => sender.shutdown().await,
         }
     }
 }
@@ -126,11 +124,11 @@ fn check_options(options: &ProducerOptions) -> Result<()> {
     Ok(())
 }
 
-async fn start_remoting(options: ProducerOptions, _questions: Questions<TransactionCheck>) -> Result<Sender> {
+async fn start_remoting(options: ProducerOptions, questions: Questions<TransactionCheck>) -> Result<Sender> {
     let instance = Instance::start(options.client.clone()).await?;
-    let sender = Sender::new(instance, options);
+    let sender = Sender::new(instance, options, questions);
     if let Err(error) = sender.look_up_topics().await {
-        sender.instance().shutdown().await;
+        sender.shutdown().await;
         return Err(error);
     }
     Ok(sender)

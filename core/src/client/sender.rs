@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use async_channel::Sender as Channel;
 use tokio::time::sleep;
 
+use super::half::Questions;
 use super::parcel::Parcel;
 use super::receipt::SendReceipt;
-use super::{Instance, deadline_after, refusal};
+use super::{Instance, TransactionCheck, deadline_after, refusal};
 use crate::clock;
 use crate::codec::remoting::Frame;
 use crate::codec::remoting::codes::response;
@@ -33,6 +35,16 @@ pub(crate) enum Target<'a> {
     Queue(&'a MessageQueue),
 }
 
+impl<'a> Target<'a> {
+    /// Messages of a group go to one queue, unless the caller chose it.
+    fn or_group(self, group: Option<&'a str>) -> Self {
+        match (self, group) {
+            (Target::Any, Some(group)) => Target::Key(group),
+            _ => self,
+        }
+    }
+}
+
 /// The receipt of a send, as the server answered it.
 pub(crate) struct Sent {
     pub(crate) answer: Frame,
@@ -47,19 +59,32 @@ pub(crate) struct Sender {
     /// The group as the server knows it.
     pub(super) group: String,
     pub(super) ids: UniqueIdGenerator,
+    questions: Questions,
     warned: AtomicBool,
 }
 
 impl Sender {
-    pub(crate) fn new(instance: Arc<Instance>, options: ProducerOptions) -> Self {
+    /// `checks` is where brokers' questions about transactions go.
+    pub(super) fn new(
+        instance: Arc<Instance>,
+        options: ProducerOptions,
+        checks: Channel<TransactionCheck>,
+    ) -> Self {
         let group = instance.namespace().wrap(&options.group).into_owned();
-        instance.register_producer(&group);
+        let questions = Questions::new(&instance, &group, checks);
+        instance.register_producer(&group, questions.clone());
         let ids = UniqueIdGenerator::new(options.client.clock.now_ms(), fastrand::u64(..));
-        Self { instance, options, group, ids, warned: AtomicBool::new(false) }
+        Self { instance, options, group, ids, questions, warned: AtomicBool::new(false) }
     }
 
     pub(crate) fn instance(&self) -> &Instance {
         &self.instance
+    }
+
+    /// Ends the questions, signs off and closes the connections. Idempotent.
+    pub(super) async fn shutdown(&self) {
+        self.questions.close();
+        self.instance.shutdown().await;
     }
 
     /// The deadline of a send that starts now; `None`: by the options.
@@ -102,7 +127,8 @@ impl Sender {
         target: Target<'_>,
         deadline: Instant,
     ) -> Result<SendReceipt> {
-        let sent = self.send(&mut parcel, target, deadline).await?;
+        let group = parcel.message_group.take();
+        let sent = self.send(&mut parcel, target.or_group(group.as_deref()), deadline).await?;
         Ok(SendReceipt::of_remoting(parcel, sent, self.instance.namespace()))
     }
 
@@ -150,6 +176,26 @@ impl Sender {
     /// `TopicNotFound`, or why no name server can be asked.
     async fn route(&self, operation: &'static str, topic: &str, deadline: Instant) -> Result<Arc<Route>> {
         self.instance.route(operation, topic, Some(self.options.default_topic_queues), deadline).await
+    }
+
+    /// Asks the broker of that name, which has queues of `topic`, and waits for its answer, whatever its code.
+    ///
+    /// # Errors
+    /// Those of the route and of the call; `BrokerUnreachable` if the broker is not in the route.
+    pub(super) async fn call_broker(
+        &self,
+        operation: &'static str,
+        topic: &str,
+        broker: &str,
+        request: Frame,
+    ) -> Result<Frame> {
+        let deadline = self.instance.request_deadline();
+        let route = self.route(operation, topic, deadline).await?;
+        let Some(address) = route.broker(broker).and_then(|broker| broker.master()) else {
+            let text = format!("broker {broker:?} is not in the route of topic {topic:?}");
+            return Err(Error::new(ErrorKind::BrokerUnreachable, operation, text));
+        };
+        self.instance.call(operation, address, request, deadline).await
     }
 
     /// Sends until a broker has stored `parcel`, the attempts are used up or the deadline passes.
@@ -219,7 +265,8 @@ impl Sender {
     async fn send_one_way(&self, parcel: &mut Parcel, deadline: Instant) -> Result<()> {
         self.instance.check_open("send")?;
         let route = self.route("send", &parcel.topic, deadline).await?;
-        let queue = self.choose(&route, Target::Any, None, &parcel.topic)?;
+        let target = Target::Any.or_group(parcel.message_group.as_deref());
+        let queue = self.choose(&route, target, None, &parcel.topic)?;
         let request = parcel.request_to(&queue);
         let sent = self.instance.one_way("send", &queue.address, request, deadline).await;
         sent.inspect_err(|_| self.instance.health().failed(&queue.broker))

@@ -57,7 +57,6 @@ impl TransactionChecks {
 }
 
 impl TransactionCheck {
-    #[expect(dead_code, reason = "the first protocol with transactions calls it")]
     /// A question about `message`; `answer` is called once, with what is said, or with `Unknown`.
     pub(super) fn new(
         message: MessageView,

@@ -67,7 +67,6 @@ pub(crate) const PAIR_END: char = '\u{2}';
 pub const MAX_ENCODED_BYTES: usize = 32_767;
 
 /// The value of `name` in wire text, see [`Properties::encode`].
-#[cfg(feature = "broker")]
 pub(crate) fn find<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     pairs(text).find(|(n, _)| *n == name).map(|(_, value)| value)
 }

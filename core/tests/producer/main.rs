@@ -2,9 +2,12 @@
 #![cfg(feature = "broker")]
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod groups;
 mod life;
 mod messages;
+mod recall;
 mod retry;
 mod secured;
 mod sends;
 mod support;
+mod transactions;

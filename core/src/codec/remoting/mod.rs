@@ -10,6 +10,7 @@ pub mod frame;
 pub mod header;
 mod header_binary;
 mod header_json;
+mod recall;
 pub mod record;
 pub mod signature;
 mod view;
@@ -17,5 +18,6 @@ mod wire;
 
 pub use foreign::Foreign;
 pub use frame::{ExtFields, Frame, Language, Serialization};
+pub use recall::RecallHandle;
 pub use view::decode_messages;
 pub use wire::{DEFAULT_MAX_FRAME_BYTES, FrameError};

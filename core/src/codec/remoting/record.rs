@@ -179,7 +179,6 @@ pub fn take_record(records: &mut Bytes) -> Result<Bytes, RecordError> {
 }
 
 /// The wire text of the properties of a whole record, in place; `None` if it is none. The body is not checked.
-#[cfg(feature = "broker")]
 pub(crate) fn properties_text(record: &[u8]) -> Option<&str> {
     /// Length, magic, CRC, queue, flag, two offsets.
     const BEFORE_SYS_FLAG: usize = 5 * 4 + 2 * 8;

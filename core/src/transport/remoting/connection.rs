@@ -363,6 +363,11 @@ pub(crate) struct ServerRequest {
 }
 
 impl ServerRequest {
+    /// The connection that it came on.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Answers it, unless the server wants no answer.
     pub(crate) fn answer(&self, mut response: Frame) {
         if self.frame.is_one_way() {

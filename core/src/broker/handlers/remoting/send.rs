@@ -1,17 +1,16 @@
 //! Sending: one message (10, 310) or a batch (320, 310 with m=true).
 
 use super::super::{Answer, Refusal, Request};
-use super::recall;
 use crate::broker::node::{CLUSTER, Node};
 use crate::broker::state::{Placed, State};
 use crate::broker::topics::{self, RETRY_PREFIX, TopicConfig, dead_letter_topic};
 use crate::broker::transactions::is_half;
-use crate::codec::remoting::Frame;
 use crate::codec::remoting::batch::{self, BatchItem};
 use crate::codec::remoting::body::perm;
 use crate::codec::remoting::codes::response;
 use crate::codec::remoting::header::SendHeader;
 use crate::codec::remoting::record::StoredMessage;
+use crate::codec::remoting::{Frame, RecallHandle};
 use crate::message::{MAX_BODY_BYTES, OffsetMessageId, Properties, properties};
 
 const REGION: &str = "DefaultRegion";
@@ -104,8 +103,9 @@ fn send_one(
         .with("queueId", queue_id)
         .with("queueOffset", placed.queue_offset)
         .with("transactionId", &unique_id);
-    if let Some(at) = placed.deliver_at_ms {
-        answer.ext.set("recallHandle", recall::handle(&topic, &node.name, at, &unique_id));
+    if let Some(deliver_at_ms) = placed.deliver_at_ms {
+        let handle = RecallHandle { topic, broker: node.name.clone(), deliver_at_ms, message_id: unique_id };
+        answer.ext.set("recallHandle", handle.to_string());
     }
     Ok(answer)
 }
