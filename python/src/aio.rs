@@ -17,67 +17,18 @@ use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use pyo3::exceptions::PyOSError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use tminus::{Error, ErrorKind, Result, SendReceipt};
+use tminus::{Error, ErrorKind, Result};
 use tokio::sync::mpsc;
 
-use crate::delivery::Delivery;
 use crate::errors::{raise, to_exception};
 use crate::owned::Owned;
-use crate::receipt;
-
-/// What a call answers, before it becomes a Python object.
-pub(crate) enum Reply {
-    Nothing,
-    Receipt(Box<SendReceipt>),
-    Queues(Vec<tminus::MessageQueue>),
-    Deliveries(Vec<tminus::Delivery>),
-}
-
-impl From<()> for Reply {
-    fn from((): ()) -> Self {
-        Self::Nothing
-    }
-}
-
-impl From<SendReceipt> for Reply {
-    fn from(receipt: SendReceipt) -> Self {
-        Self::Receipt(Box::new(receipt))
-    }
-}
-
-impl From<Vec<tminus::MessageQueue>> for Reply {
-    fn from(queues: Vec<tminus::MessageQueue>) -> Self {
-        Self::Queues(queues)
-    }
-}
-
-impl From<Vec<tminus::Delivery>> for Reply {
-    fn from(deliveries: Vec<tminus::Delivery>) -> Self {
-        Self::Deliveries(deliveries)
-    }
-}
-
-impl Reply {
-    pub(crate) fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-        match self {
-            Self::Nothing => Ok(py.None().into_bound(py)),
-            Self::Receipt(receipt) => Bound::new(py, receipt::SendReceipt(*receipt)).map(Bound::into_any),
-            Self::Queues(queues) => {
-                queues.into_iter().map(receipt::MessageQueue).collect::<Vec<_>>().into_pyobject(py)
-            }
-            Self::Deliveries(deliveries) => {
-                let deliveries = deliveries.into_iter().map(|delivery| Delivery::new(py, delivery));
-                deliveries.collect::<PyResult<Vec<_>>>()?.into_pyobject(py)
-            }
-        }
-    }
-}
+use crate::reply::Reply;
 
 type Job = Pin<Box<dyn Future<Output = Option<Completion>> + Send>>;
 
 struct Completion {
     ticket: u64,
-    result: Result<Reply>,
+    result: Result<Box<dyn Reply>>,
 }
 
 /// The queue between the driver and the loop.
@@ -175,7 +126,7 @@ impl Completions {
     pub(crate) fn submit<'py>(
         &self,
         py: Python<'py>,
-        call: impl Future<Output = Result<Reply>> + Send + 'static,
+        call: impl Future<Output = Result<Box<dyn Reply>>> + Send + 'static,
     ) -> PyResult<(u64, Bound<'py, PyAny>)> {
         let inner = self.inner.get("submit")?;
         let future = self.create_future.bind(py).call0()?;

@@ -15,7 +15,11 @@ mod options;
 mod owned;
 mod producer;
 mod receipt;
+mod received;
+mod reply;
 mod runtime;
+mod simple_consumer;
+mod transaction;
 mod view;
 
 use pyo3::prelude::*;
@@ -43,6 +47,12 @@ mod _native {
     use crate::producer::Producer;
     #[pymodule_export]
     use crate::receipt::{MessageQueue, SendReceipt};
+    #[pymodule_export]
+    use crate::received::{ReceiptHandle, Received};
+    #[pymodule_export]
+    use crate::simple_consumer::SimpleConsumer;
+    #[pymodule_export]
+    use crate::transaction::TransactionCheck;
     #[pymodule_export]
     use crate::view::MessageView;
 

@@ -22,7 +22,8 @@ pub(crate) struct Message(pub(crate) tminus::Message);
 impl Message {
     #[new]
     #[pyo3(signature = (
-        topic, body, *, tag=None, keys=None, properties=None, deliver_at=None, deliver_after=None, delay_level=None
+        topic, body, *, tag=None, keys=None, properties=None, message_group=None, priority=None, deliver_at=None,
+        deliver_after=None, delay_level=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn new(
@@ -31,6 +32,8 @@ impl Message {
         tag: Option<String>,
         keys: Option<Keys>,
         properties: Option<Bound<'_, PyDict>>,
+        message_group: Option<String>,
+        priority: Option<i64>,
         deliver_at: Option<Bound<'_, PyAny>>,
         deliver_after: Option<Duration>,
         delay_level: Option<i64>,
@@ -46,6 +49,12 @@ impl Message {
         };
         if let Some(tag) = tag {
             message = message.tag(tag);
+        }
+        if let Some(group) = message_group {
+            message = message.message_group(group);
+        }
+        if let Some(priority) = priority {
+            message = message.priority(priority_number(priority)?);
         }
         Ok(Self(match (deliver_at, deliver_after, delay_level) {
             (None, None, None) => message,
@@ -103,4 +112,9 @@ pub(crate) fn aware(time: &Bound<'_, PyAny>) -> PyResult<SystemTime> {
 pub(crate) fn delay_level_number(level: i64) -> PyResult<u8> {
     u8::try_from(level)
         .map_err(|_| PyValueError::new_err(format!("delay level {level} is not one of 1 to 18")))
+}
+
+fn priority_number(priority: i64) -> PyResult<u32> {
+    u32::try_from(priority)
+        .map_err(|_| PyValueError::new_err(format!("priority {priority} is not 0 or more")))
 }

@@ -3,49 +3,61 @@
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use tminus::{ProducerOptions, Result};
+use tminus::{ProducerOptions, Result, TransactionChecks};
 
 use crate::aio::Completions;
 use crate::broker::SharedClock;
 use crate::client::{Client, Connect};
 use crate::message::Message;
 use crate::options::{Connection, Credentials, Tls, delay_limits};
-use crate::receipt::MessageQueue;
+use crate::receipt::{MessageQueue, SendReceipt};
 use crate::runtime::run;
+use crate::transaction::transaction_resolution;
 
 type Via<'py> = Option<Bound<'py, Completions>>;
+
+/// A producer, and the questions about its transactions if somebody answers them.
+pub(crate) struct Asked {
+    producer: tminus::Producer,
+    checks: Option<TransactionChecks>,
+}
+
+impl Connect for Asked {
+    type Options = (ProducerOptions, bool);
+
+    async fn connect((options, has_checker): (ProducerOptions, bool)) -> Result<Self> {
+        let (producer, checks) = tminus::Producer::start_with_checks(options).await?;
+        Ok(Self { producer, checks: has_checker.then_some(checks) })
+    }
+
+    async fn shutdown(&self) {
+        self.producer.shutdown().await;
+    }
+}
 
 /// What `tminus.Producer` and `tminus.aio.AsyncProducer` are made of.
 #[pyclass(frozen, subclass, module = "tminus._native")]
 pub(crate) struct Producer {
-    client: Client<tminus::Producer>,
+    client: Client<Asked>,
     send_timeout: Duration,
-}
-
-impl Connect for tminus::Producer {
-    type Options = ProducerOptions;
-
-    fn connect(options: ProducerOptions) -> impl Future<Output = Result<Self>> + Send {
-        Self::start(options)
-    }
-
-    async fn shutdown(&self) {
-        tminus::Producer::shutdown(self).await;
-    }
+    #[pyo3(get)]
+    checker: Option<Py<PyAny>>,
 }
 
 #[pymethods]
 impl Producer {
     #[new]
     #[pyo3(signature = (
-        endpoint, *, group=None, send_timeout=None, retries=None, max_body_bytes=None, compress_above_bytes=None,
-        compress_level=None, max_ahead=None, past=None, beyond=None, credentials=None, tls=None, namespace=None,
-        client_id=None, server_kind=None, clock=None
+        endpoint, *, group=None, topics=Vec::new(), checker=None, send_timeout=None, retries=None,
+        max_body_bytes=None, compress_above_bytes=None, compress_level=None, max_ahead=None, past=None, beyond=None,
+        credentials=None, tls=None, namespace=None, client_id=None, server_kind=None, clock=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn new(
         endpoint: &str,
         group: Option<String>,
+        topics: Vec<String>,
+        checker: Option<Py<PyAny>>,
         send_timeout: Option<Duration>,
         retries: Option<u32>,
         max_body_bytes: Option<usize>,
@@ -67,13 +79,15 @@ impl Producer {
             options.client.clock = clock.get().0.clone();
         }
         options.group = group.unwrap_or(options.group);
+        options.topics = topics;
         options.send_timeout = send_timeout.unwrap_or(options.send_timeout);
         options.retries = retries.unwrap_or(options.retries);
         options.max_body_bytes = max_body_bytes.unwrap_or(options.max_body_bytes);
         options.compress_above_bytes = compress_above_bytes.or(options.compress_above_bytes);
         options.compress_level = compress_level.unwrap_or(options.compress_level);
         options.delay_limits = delay_limits(max_ahead, past, beyond)?;
-        Ok(Self { send_timeout: options.send_timeout, client: Client::new(options) })
+        let send_timeout = options.send_timeout;
+        Ok(Self { client: Client::new((options, checker.is_some())), send_timeout, checker })
     }
 
     #[pyo3(signature = (via=None))]
@@ -92,7 +106,7 @@ impl Producer {
         let (shared, message) = (self.client.share("send")?, message.get().0.clone());
         let timeout = timeout.unwrap_or(self.send_timeout);
         run(py, via.as_ref().map(Bound::get), "send", async move {
-            shared.client("send").await?.send_timeout(message, timeout).await
+            shared.client("send").await?.producer.send_timeout(message, timeout).await
         })
     }
 
@@ -107,7 +121,7 @@ impl Producer {
     ) -> PyResult<Bound<'py, PyAny>> {
         let (shared, message) = (self.client.share("send")?, message.get().0.clone());
         run(py, via.as_ref().map(Bound::get), "send", async move {
-            shared.client("send").await?.send_by_key(message, &key, timeout).await
+            shared.client("send").await?.producer.send_by_key(message, &key, timeout).await
         })
     }
 
@@ -123,7 +137,7 @@ impl Producer {
         let (shared, message) = (self.client.share("send")?, message.get().0.clone());
         let queue = queue.get().0.clone();
         run(py, via.as_ref().map(Bound::get), "send", async move {
-            shared.client("send").await?.send_to_queue(message, &queue, timeout).await
+            shared.client("send").await?.producer.send_to_queue(message, &queue, timeout).await
         })
     }
 
@@ -138,7 +152,7 @@ impl Producer {
         let shared = self.client.share("send")?;
         let messages = messages.iter().map(|message| message.get().0.clone()).collect();
         run(py, via.as_ref().map(Bound::get), "send", async move {
-            shared.client("send").await?.send_batch(messages, timeout).await
+            shared.client("send").await?.producer.send_batch(messages, timeout).await
         })
     }
 
@@ -151,7 +165,7 @@ impl Producer {
     ) -> PyResult<Bound<'py, PyAny>> {
         let (shared, message) = (self.client.share("send")?, message.get().0.clone());
         run(py, via.as_ref().map(Bound::get), "send", async move {
-            shared.client("send").await?.send_one_way(message).await
+            shared.client("send").await?.producer.send_one_way(message).await
         })
     }
 
@@ -159,7 +173,62 @@ impl Producer {
     fn _queues<'py>(&self, py: Python<'py>, topic: String, via: Via<'py>) -> PyResult<Bound<'py, PyAny>> {
         let shared = self.client.share("queues")?;
         run(py, via.as_ref().map(Bound::get), "queues", async move {
-            shared.client("queues").await?.queues(&topic).await
+            shared.client("queues").await?.producer.queues(&topic).await
+        })
+    }
+
+    #[pyo3(signature = (message, via=None))]
+    fn _send_transaction<'py>(
+        &self,
+        py: Python<'py>,
+        message: &Bound<'py, Message>,
+        via: Via<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (shared, message) = (self.client.share("send")?, message.get().0.clone());
+        run(py, via.as_ref().map(Bound::get), "send", async move {
+            let transaction = shared.client("send").await?.producer.send_transaction(message).await?;
+            Ok(transaction.receipt().clone())
+        })
+    }
+
+    #[pyo3(signature = (half, resolution, via=None))]
+    fn _end_transaction<'py>(
+        &self,
+        py: Python<'py>,
+        half: &Bound<'py, SendReceipt>,
+        resolution: &Bound<'py, PyAny>,
+        via: Via<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (shared, half) = (self.client.share("end transaction")?, half.get().0.clone());
+        let resolution = transaction_resolution(resolution)?;
+        run(py, via.as_ref().map(Bound::get), "end transaction", async move {
+            shared.client("end transaction").await?.producer.end_transaction(&half, resolution).await
+        })
+    }
+
+    /// Waits for questions about transactions and takes up to `max`; none when the producer has ended or nobody answers.
+    #[pyo3(signature = (max, via=None))]
+    fn _next_checks<'py>(&self, py: Python<'py>, max: usize, via: Via<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let shared = self.client.share("check")?;
+        run(py, via.as_ref().map(Bound::get), "check", async move {
+            match shared.client_or_remains("check").await? {
+                Some(Asked { checks: Some(checks), .. }) => Ok(checks.next(max).await),
+                _ => Ok(Vec::new()),
+            }
+        })
+    }
+
+    #[pyo3(signature = (topic, recall_handle, via=None))]
+    fn _recall<'py>(
+        &self,
+        py: Python<'py>,
+        topic: String,
+        recall_handle: String,
+        via: Via<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let shared = self.client.share("recall")?;
+        run(py, via.as_ref().map(Bound::get), "recall", async move {
+            shared.client("recall").await?.producer.recall(&topic, &recall_handle).await
         })
     }
 
@@ -171,6 +240,6 @@ impl Producer {
     /// The id that the servers know this client by; `None` before it is connected.
     #[getter]
     fn client_id(&self) -> PyResult<Option<&str>> {
-        Ok(self.client.connected("client_id")?.map(tminus::Producer::client_id))
+        Ok(self.client.connected("client_id")?.map(|asked| asked.producer.client_id()))
     }
 }

@@ -12,8 +12,9 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use tminus::Result;
 
-use crate::aio::{Completions, Reply};
+use crate::aio::Completions;
 use crate::errors::raise;
+use crate::reply::Reply;
 
 /// How often the main thread looks for signals while it waits: Ctrl-C ends a call within this time.
 const SIGNAL_CHECK: Duration = Duration::from_millis(50);
@@ -76,7 +77,7 @@ pub(crate) fn enter<T: Send>(
 
 /// Runs `future` for a blocking caller, or hands it to the event loop behind `completions` and returns a ticket and an
 /// `asyncio.Future`.
-pub(crate) fn run<'py, T: Into<Reply> + Send + 'static>(
+pub(crate) fn run<'py, T: Reply + 'static>(
     py: Python<'py>,
     completions: Option<&Completions>,
     operation: &'static str,
@@ -84,10 +85,11 @@ pub(crate) fn run<'py, T: Into<Reply> + Send + 'static>(
 ) -> PyResult<Bound<'py, PyAny>> {
     match completions {
         Some(completions) => {
-            let ticket = completions.submit(py, async move { future.await.map(Into::into) })?;
+            let ticket =
+                completions.submit(py, async move { Ok(Box::new(future.await?) as Box<dyn Reply>) })?;
             ticket.into_pyobject(py).map(Bound::into_any)
         }
-        None => enter(py, operation, future)?.into().into_python(py),
+        None => Box::new(enter(py, operation, future)?).into_python(py),
     }
 }
 

@@ -35,6 +35,11 @@ impl MessageView {
     }
 
     #[getter]
+    fn message_group(&self) -> Option<&str> {
+        self.0.message_group()
+    }
+
+    #[getter]
     fn properties<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         properties(py, &self.0.properties)
     }
@@ -86,6 +91,11 @@ impl MessageView {
     #[getter]
     fn reconsume_times(&self) -> i32 {
         self.0.reconsume_times
+    }
+
+    #[getter]
+    fn delivery_attempt(&self) -> i32 {
+        self.0.delivery_attempt()
     }
 
     #[getter]

@@ -8,7 +8,8 @@ from typing import Any, Final, Literal, final, overload
 
 from typing_extensions import disjoint_base
 
-from ._types import ConsumeResult, RetryAfterLevel, SendStatus, Sql92
+from ._types import ConsumeResult, RetryAfterLevel, SendStatus, Sql92, TransactionResolution
+from .errors import Error
 
 __all__ = [
     "ERROR_KINDS",
@@ -22,9 +23,13 @@ __all__ = [
     "PendingMessage",
     "Producer",
     "PushConsumer",
+    "ReceiptHandle",
+    "Received",
     "SendReceipt",
     "SharedClock",
+    "SimpleConsumer",
     "TlsOptions",
+    "TransactionCheck",
     "__version__",
     "close_all",
     "close_logs",
@@ -74,6 +79,9 @@ class TlsOptions:
 class Message:
     """A message to send: topic, body, and what travels beside it. Faults are reported by the send call.
 
+    `message_group` (at most 63 bytes over gRPC): messages of one group keep their order on a FIFO topic (over remoting:
+    go to one queue). `priority`, 0 and up, is for topics that keep priorities.
+
     Give one delivery time at most: `deliver_at` (an aware datetime; past means at once), `deliver_after` the send call,
     or the server's `delay_level` 1 to 18. The raw properties of the servers' documents (`__STARTDELIVERTIME`,
     `TIMER_DELIVER_MS`, ..., Unix ms as text) are understood in `properties` too.
@@ -87,6 +95,8 @@ class Message:
         tag: str | None = None,
         keys: str | Sequence[str] | None = None,
         properties: dict[str, str] | None = None,
+        message_group: str | None = None,
+        priority: int | None = None,
         deliver_at: datetime | None = None,
         deliver_after: timedelta | None = None,
         delay_level: int | None = None,
@@ -111,6 +121,8 @@ class MessageView:
     @property
     def keys(self) -> tuple[str, ...]: ...
     @property
+    def message_group(self) -> str | None: ...
+    @property
     def properties(self) -> dict[str, str]: ...
     def get_property(self, name: str) -> str | None: ...
     @property
@@ -131,6 +143,10 @@ class MessageView:
     def store_size(self) -> int: ...
     @property
     def reconsume_times(self) -> int: ...
+    @property
+    def delivery_attempt(self) -> int:
+        """Which delivery this is, from 1."""
+
     @property
     def deliver_at(self) -> datetime | None: ...
     @property
@@ -203,6 +219,53 @@ class Delivery:
     ) -> None: ...
 
 @final
+class ReceiptHandle:
+    """What acknowledges a received message. Plain text: it may be kept, or handed to another consumer of the group."""
+
+    def __new__(cls, topic: str, broker: str, message_id: str, handle: str) -> ReceiptHandle: ...
+    @property
+    def topic(self) -> str: ...
+    @property
+    def broker(self) -> str: ...
+    @property
+    def message_id(self) -> str: ...
+    @property
+    def handle(self) -> str:
+        """The server's handle, opaque. It ends with the invisible duration, and is replaced when that is changed."""
+
+    def __getnewargs__(self) -> tuple[str, str, str, str]: ...
+    def __hash__(self) -> int: ...
+    def __eq__(self, value: object, /) -> bool: ...
+
+@final
+class Received:
+    """A received message: hidden from the group until it is acknowledged or its invisible duration ends."""
+
+    @property
+    def message(self) -> MessageView: ...
+    @property
+    def receipt(self) -> ReceiptHandle:
+        """What acknowledges it: its newest handle."""
+
+    @property
+    def corrupted(self) -> bool:
+        """Whether the body is not what the producer sent: its digest does not fit, or it cannot be decompressed.
+
+        Do not process it; unacknowledged it comes again.
+        """
+
+_Receipt = Received | ReceiptHandle
+
+@final
+class TransactionCheck:
+    """A question about one transaction; one that is dropped unanswered is asked again later."""
+
+    @property
+    def message(self) -> MessageView: ...
+    def resolve(self, resolution: TransactionResolution) -> None:
+        """Says how the transaction ends, once; returns at once, the answer travels in the background."""
+
+@final
 class Completions:
     def __new__(cls, event_loop: AbstractEventLoop) -> Completions: ...
     def fileno(self) -> int: ...
@@ -216,6 +279,8 @@ class Producer:
         endpoint: str,
         *,
         group: str | None = None,
+        topics: Sequence[str] = ...,
+        checker: Callable[[MessageView], TransactionResolution | Awaitable[TransactionResolution]] | None = None,
         send_timeout: timedelta | None = None,
         retries: int | None = None,
         max_body_bytes: int | None = None,
@@ -231,6 +296,8 @@ class Producer:
         server_kind: _ServerKind | None = None,
         clock: SharedClock | None = None,
     ) -> Producer: ...
+    @property
+    def checker(self) -> Any: ...
     @property
     def client_id(self) -> str | None: ...
     @overload
@@ -265,6 +332,22 @@ class Producer:
     def _send_one_way(self, message: Message, via: None = None) -> None: ...
     @overload
     def _send_one_way(self, message: Message, via: Completions) -> _Call: ...
+    @overload
+    def _send_transaction(self, message: Message, via: None = None) -> SendReceipt: ...
+    @overload
+    def _send_transaction(self, message: Message, via: Completions) -> _Call: ...
+    @overload
+    def _end_transaction(self, half: SendReceipt, resolution: TransactionResolution, via: None = None) -> None: ...
+    @overload
+    def _end_transaction(self, half: SendReceipt, resolution: TransactionResolution, via: Completions) -> _Call: ...
+    @overload
+    def _next_checks(self, max: int, via: None = None) -> list[TransactionCheck]: ...
+    @overload
+    def _next_checks(self, max: int, via: Completions) -> _Call: ...
+    @overload
+    def _recall(self, topic: str, recall_handle: str, via: None = None) -> str: ...
+    @overload
+    def _recall(self, topic: str, recall_handle: str, via: Completions) -> _Call: ...
     @overload
     def _queues(self, topic: str, via: None = None) -> list[MessageQueue]: ...
     @overload
@@ -317,6 +400,58 @@ class PushConsumer:
     def _receive(self, max: int, timeout: timedelta | None = None, via: None = None) -> list[Delivery]: ...
     @overload
     def _receive(self, max: int, timeout: timedelta | None, via: Completions) -> _Call: ...
+    @overload
+    def _subscribe(self, topic: str, filter: str | Sql92, via: None = None) -> None: ...
+    @overload
+    def _subscribe(self, topic: str, filter: str | Sql92, via: Completions) -> _Call: ...
+    @overload
+    def _unsubscribe(self, topic: str, via: None = None) -> None: ...
+    @overload
+    def _unsubscribe(self, topic: str, via: Completions) -> _Call: ...
+    @overload
+    def _close(self, via: None = None) -> None: ...
+    @overload
+    def _close(self, via: Completions) -> _Call: ...
+
+@disjoint_base
+class SimpleConsumer:
+    def __new__(
+        cls,
+        endpoint: str,
+        group: str,
+        topics: str | dict[str, str | Sql92] | dict[str, str] | Sequence[str],
+        *,
+        await_duration: timedelta | None = None,
+        credentials: Credentials | None = None,
+        tls: TlsOptions | bool | None = None,
+        namespace: str | None = None,
+        client_id: str | None = None,
+        server_kind: _ServerKind | None = None,
+    ) -> SimpleConsumer: ...
+    @property
+    def client_id(self) -> str | None: ...
+    @overload
+    def _start(self, via: None = None) -> None: ...
+    @overload
+    def _start(self, via: Completions) -> _Call: ...
+    @overload
+    def _receive(
+        self, max: int, invisible: timedelta, wait: timedelta | None = None, via: None = None
+    ) -> list[Received]: ...
+    @overload
+    def _receive(self, max: int, invisible: timedelta, wait: timedelta | None, via: Completions) -> _Call: ...
+    @overload
+    def _ack(self, receipt: _Receipt, via: None = None) -> None: ...
+    @overload
+    def _ack(self, receipt: _Receipt, via: Completions) -> _Call: ...
+    @overload
+    def _ack_all(self, receipts: Sequence[_Receipt], via: None = None) -> list[Error | None]: ...
+    @overload
+    def _ack_all(self, receipts: Sequence[_Receipt], via: Completions) -> _Call: ...
+    @overload
+    def _change_invisible(self, receipt: _Receipt, invisible: timedelta, via: None = None) -> ReceiptHandle: ...
+    @overload
+    def _change_invisible(self, receipt: _Receipt, invisible: timedelta, via: Completions) -> _Call: ...
     @overload
     def _subscribe(self, topic: str, filter: str | Sql92, via: None = None) -> None: ...
     @overload

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from . import _logging, _native
+from . import _exit, _logging, _native
 from ._native import Message, MessageQueue, SendReceipt
+from ._transaction import Checker, Transaction, answer, not_known
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -20,7 +22,8 @@ class Producer(_native.Producer):
         producer.send(tminus.Message("orders", b"close if unpaid", deliver_after=timedelta(minutes=30)))
     ```
 
-    `endpoint` names the name servers: `host:port`, several separated by `;`, `remotings://` for TLS. Others:
+    `endpoint` says where and by which protocol: `host:port` are name servers (`remotings://host:port` with TLS),
+    `grpc://host:port` is a proxy of RocketMQ 5 (`grpcs://` with TLS); several are separated by `;`. Others:
 
     - `send_timeout` (3 s): deadline of a send, shared by all its attempts; `retries` (2): further attempts, each on
       another broker if there is one.
@@ -28,6 +31,9 @@ class Producer(_native.Producer):
       for delivery times.
     - `max_body_bytes` (4 MiB); bodies from `compress_above_bytes` (4096) are compressed with zlib at
       `compress_level` (5).
+    - `topics`: looked up at the start, so that it fails early; over gRPC, servers ask about transactions on these.
+    - `checker`: called, on a thread of its own, when a server asks how a transaction ended that was neither committed
+      nor rolled back; from `start` or the first transaction on.
     - `credentials`, `tls` (`True`, or `TlsOptions`), `namespace`, `client_id`.
     - `server_kind` (`"auto"`): `"apache5"`, `"apache4"`, `"huawei"` or `"alibaba"`, if it is known.
     - `clock`: what delays count by, if it is not the machine's; `tminus.testing.Broker.clock` in tests.
@@ -35,10 +41,14 @@ class Producer(_native.Producer):
     The connection is made by `start`, by `with`, or by the first send.
     """
 
+    _checks: threading.Thread | None = None
+    _checks_lock = threading.Lock()
+
     def start(self) -> Self:
         """Connects now, so that a wrong address or certificate is reported here and not by the first send."""
         _logging.start()
         self._start()
+        self._answer_checks()
         return self
 
     def send(self, message: Message, *, timeout: timedelta | None = None) -> SendReceipt:
@@ -61,6 +71,16 @@ class Producer(_native.Producer):
         """Hands the message to the connection and does not wait for the server."""
         self._send_one_way(message)
 
+    def send_transaction(self, message: Message) -> Transaction:
+        """Sends the half message of a transaction: consumers get it when it is committed. It cannot be scheduled."""
+        receipt = self._send_transaction(message)
+        self._answer_checks()
+        return Transaction(self, receipt)
+
+    def recall(self, topic: str, recall_handle: str) -> str:
+        """Takes back a scheduled message, by the `recall_handle` of its receipt; returns its message id."""
+        return self._recall(topic, recall_handle)
+
     def queues(self, topic: str) -> list[MessageQueue]:
         """The queues that messages for `topic` can go to."""
         return self._queues(topic)
@@ -68,6 +88,24 @@ class Producer(_native.Producer):
     def close(self) -> None:
         """Signs off and closes the connections, within 3 s. Idempotent."""
         self._close()
+        if self._checks is not None and self._checks is not threading.current_thread():
+            self._checks.join(timeout=_exit.LIMIT.total_seconds())
+
+    def _answer_checks(self) -> None:
+        with self._checks_lock:
+            if self.checker is not None and self._checks is None:
+                self._checks = threading.Thread(
+                    target=self._work, args=(self.checker,), name="tminus-checker", daemon=True
+                )
+                _exit.work(self._checks)
+
+    def _work(self, checker: Checker) -> None:
+        while checks := self._next_checks(1):
+            for check in checks:
+                try:
+                    answer(check, checker(check.message))
+                except BaseException:
+                    not_known(check)
 
     def __enter__(self) -> Self:
         return self.start()

@@ -30,6 +30,17 @@ class ConsumeResult(enum.Enum):
     """Give it up: move it to the dead letter queue of the group."""
 
 
+class TransactionResolution(enum.Enum):
+    """How a transaction ends."""
+
+    UNKNOWN = "unknown"
+    """Not known yet: the server asks again later."""
+    COMMIT = "commit"
+    """Consumers get the message."""
+    ROLLBACK = "rollback"
+    """The message is dropped."""
+
+
 class RetryAfterLevel(NamedTuple):
     """Deliver the message again after the server's delay level 1 to 18."""
 

@@ -21,6 +21,7 @@ __all__ = [
     "InvalidArgumentError",
     "InvalidDeliveryTimeError",
     "InvalidMessageError",
+    "InvalidReceiptError",
     "IoError",
     "NotFoundError",
     "OperationCancelledError",
@@ -30,6 +31,7 @@ __all__ = [
     "ServerError",
     "TimeoutError",
     "TlsError",
+    "TopicTypeMismatchError",
     "UnsupportedError",
 ]
 
@@ -128,6 +130,17 @@ class NotFoundError(Error):
     """The topic or consumer group does not exist."""
 
 
+class TopicTypeMismatchError(Error):
+    """The topic does not take this type of message (normal, FIFO, delay, transaction, priority).
+
+    The text names both types and the command that changes the topic.
+    """
+
+
+class InvalidReceiptError(Error):
+    """The receipt handle of a received message is expired, was replaced by a newer one, or is none."""
+
+
 class PermissionDeniedError(Error, PermissionError):
     """Credentials are missing or wrong, or do not allow this."""
 
@@ -172,6 +185,8 @@ _CLASSES: dict[str, type[Error]] = {
     "server": ServerError,
     "internal": InternalError,
     "io": IoError,
+    "invalid_receipt": InvalidReceiptError,
+    "topic_type_mismatch": TopicTypeMismatchError,
 }
 
 
