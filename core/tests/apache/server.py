@@ -20,6 +20,7 @@ import fcntl
 import hashlib
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -92,21 +93,17 @@ def jars() -> Path:
 
 
 def free_port(below: int = 0, above: int = 0) -> int:
-    """A free port on loopback whose neighbours, so many below and above, are free too."""
+    """A free port on loopback whose neighbours, so many below and above, are free too.
+
+    It is none of those the system gives to connections by itself: before a JVM binds it, seconds pass.
+    """
     for _ in range(100):
+        port = random.randrange(20_000, 32_000)
         with contextlib.ExitStack() as held, contextlib.suppress(OSError):
-            port = _hold(held, 0)
             for neighbour in range(port - below, port + above + 1):
-                if neighbour != port:
-                    _hold(held, neighbour)
+                held.enter_context(socket.socket()).bind(("127.0.0.1", neighbour))
             return port
     raise StartError("no free ports on 127.0.0.1")
-
-
-def _hold(held: contextlib.ExitStack, port: int) -> int:
-    listener = held.enter_context(socket.socket())
-    listener.bind(("127.0.0.1", port))
-    return int(listener.getsockname()[1])
 
 
 class Server:
