@@ -12,7 +12,7 @@ import time
 
 import remoting
 
-TYPES = ["NORMAL", "FIFO", "DELAY", "TRANSACTION", "MIXED"]
+TYPES = ["NORMAL", "FIFO", "DELAY", "TRANSACTION", "PRIORITY", "MIXED"]
 ROUTE_LIMIT_S = 10
 
 

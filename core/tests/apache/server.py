@@ -8,7 +8,7 @@ server.py run [--acl] -- COMMAND ...
                                TMINUS_TEST_APACHE_PROXY=host:port of the proxy's gRPC (with --acl also
                                TMINUS_TEST_APACHE_ACCESS_KEY and _SECRET_KEY) and ends with its exit code
 Inside of COMMAND, in milliseconds:
-server.py topic --name NAME ... [--type NORMAL|FIFO|DELAY|TRANSACTION|MIXED] [--queues N]
+server.py topic --name NAME ... [--type NORMAL|FIFO|DELAY|TRANSACTION|PRIORITY|MIXED] [--queues N]
 server.py group --name NAME ... [--fifo] [--retries N]
 """
 
