@@ -19,11 +19,11 @@ use crate::codec::remoting::codes::{request, response};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::ClientOptions;
 use crate::route::{Health, Route, Routes};
-use crate::transport::Pool;
-use crate::transport::remoting::{Connection, refusal};
+use crate::transport::remoting::{Connection, Dialer, refusal};
+use crate::transport::{Connection as _, Pool};
 
 /// Time that signing off at the brokers may take.
-const SIGN_OFF: Duration = Duration::from_secs(1);
+pub(super) const SIGN_OFF: Duration = Duration::from_secs(1);
 
 /// One client of a cluster.
 pub(crate) struct Instance {
@@ -47,14 +47,11 @@ impl Instance {
     /// `InvalidArgument`; `NameServerUnreachable`, `WrongProtocol`, `Tls`, `Protocol` if no name server can be talked
     /// to; `PermissionDenied` if a broker refuses the credentials.
     pub(crate) async fn start(options: ClientOptions) -> Result<Arc<Self>> {
-        if tokio::runtime::Handle::try_current().is_err() {
-            let text =
-                "there is no tokio runtime here; start it inside one, with its I/O and time drivers enabled";
-            return Err(Error::new(ErrorKind::InvalidArgument, "start", text));
-        }
+        check_runtime()?;
         let members = Arc::new(Members::default());
-        let handler = Arc::clone(&members);
-        let pool = Pool::new(&options, Arc::new(move |request| handler.dispatch(request)))?;
+        let dispatcher = Arc::clone(&members);
+        let handler = Arc::new(move |request| dispatcher.dispatch(request));
+        let pool = Pool::new(&options, Dialer::new(options.credentials.clone(), handler))?;
         let instance = Arc::new(Self {
             client_id: options.client_id.clone().unwrap_or_else(new_client_id),
             namespace: Namespace::new(options.namespace.as_deref()),
@@ -338,7 +335,18 @@ async fn background(instance: Weak<Instance>, mut closing: watch::Receiver<bool>
     }
 }
 
-fn new_client_id() -> String {
+/// # Errors
+/// `InvalidArgument` outside of a tokio runtime.
+pub(super) fn check_runtime() -> Result<()> {
+    if tokio::runtime::Handle::try_current().is_ok() {
+        return Ok(());
+    }
+    let text = "there is no tokio runtime here; start it inside one, with its I/O and time drivers enabled";
+    Err(Error::new(ErrorKind::InvalidArgument, "start", text))
+}
+
+/// `host@pid@random`.
+pub(super) fn new_client_id() -> String {
     let host = gethostname::gethostname();
     format!("{}@{}@{:016x}", host.to_string_lossy(), std::process::id(), fastrand::u64(..))
 }

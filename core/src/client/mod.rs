@@ -1,6 +1,7 @@
 //! The life of a client: signing on, heartbeat, retry, the answers of servers as errors, and an orderly end.
 
 mod consume;
+pub(crate) mod grpc;
 mod half;
 mod instance;
 mod members;

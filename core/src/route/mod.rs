@@ -3,8 +3,10 @@
 mod cache;
 mod health;
 mod name_servers;
+mod proxy;
 mod topic;
 
 pub(crate) use cache::{DEFAULT_TOPIC, Routes};
 pub(crate) use health::Health;
+pub(crate) use proxy::{Gate, ProxyQueue, ProxyRoute};
 pub(crate) use topic::{Route, WriteQueue};

@@ -10,75 +10,118 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep_until, timeout, timeout_at};
 
 use super::Fault;
-use super::remoting::{Connection, RequestHandler};
-use super::tls::Tls;
+use super::remoting;
+use super::tls::{Tls, TlsStream};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Outcome, Result};
-use crate::options::{ClientOptions, Credentials};
+use crate::options::ClientOptions;
 
 /// The first pause after a failed dial is random up to this; every further failure doubles it.
 const BACK_OFF_BASE: Duration = Duration::from_millis(100);
 /// Longest pause between dials.
 const BACK_OFF_CAP: Duration = Duration::from_secs(5);
 
-type Dialled = Option<Result<Connection, Fault>>;
+/// A connection that a pool can keep; cloning shares it.
+pub(crate) trait Connection: Clone + PartialEq + Send + Sync + 'static {
+    /// The address it was dialled with.
+    fn address(&self) -> &Arc<str>;
+
+    /// Whether it can take no more requests.
+    fn is_closed(&self) -> bool;
+
+    /// Whether the server ever answered a request.
+    fn has_answered(&self) -> bool;
+
+    /// Takes nothing new; ends when what is under way is through, or by [`Connection::close`].
+    fn retire(&self) {}
+
+    /// Fails all calls under way with `fault` and closes the socket.
+    fn close(&self, fault: Fault);
+
+    /// Waits until the socket is closed, after [`Connection::close`].
+    fn ended(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// Makes connections of one protocol out of sockets.
+pub(crate) trait Dialer: Send + Sync + 'static {
+    /// What it makes.
+    type Connection: Connection;
+
+    /// The protocols that TLS offers, best first; none: it does not say.
+    const ALPN: &[&[u8]];
+
+    /// Begins the protocol on `socket`.
+    fn begin(
+        &self,
+        address: &Arc<str>,
+        socket: Socket,
+    ) -> impl Future<Output = Result<Self::Connection, Fault>> + Send;
+}
+
+/// A connected socket.
+pub(crate) enum Socket {
+    Plain(TcpStream),
+    Encrypted(Box<TlsStream>),
+}
+
+type Dialled<C> = Option<Result<C, Fault>>;
 
 /// The connections of one client; cloning shares them.
-#[derive(Clone)]
-pub(crate) struct Pool(Arc<Inner>);
+pub(crate) struct Pool<D: Dialer = remoting::Dialer>(Arc<Inner<D>>);
 
-struct Inner {
+struct Inner<D: Dialer> {
     connect_timeout: Duration,
     tls: Option<Tls>,
-    credentials: Option<Credentials>,
-    handler: Arc<RequestHandler>,
-    state: Mutex<State>,
+    dialer: D,
+    state: Mutex<State<D::Connection>>,
 }
 
-#[derive(Default)]
-struct State {
+struct State<C> {
     closed: bool,
-    peers: HashMap<Arc<str>, Peer>,
+    peers: HashMap<Arc<str>, Peer<C>>,
     /// Connections that finish what is under way and take nothing new.
-    retired: Vec<Connection>,
+    retired: Vec<C>,
 }
 
-#[derive(Default)]
-struct Peer {
-    link: Link,
+struct Peer<C> {
+    link: Link<C>,
     /// Dials, or connections without an answer, that failed in a row.
     failures: u32,
     /// Why the last dial failed, and when the next one may start.
     last: Option<(Fault, Instant)>,
 }
 
-#[derive(Default)]
-enum Link {
-    #[default]
+enum Link<C> {
     Down,
-    Dialling(watch::Receiver<Dialled>, AbortHandle),
-    Up(Connection),
+    Dialling(watch::Receiver<Dialled<C>>, AbortHandle),
+    Up(C),
 }
 
 /// How a caller comes to a connection.
-enum Access {
-    Open(Connection),
-    Dialling(watch::Receiver<Dialled>),
+enum Access<C> {
+    Open(C),
+    Dialling(watch::Receiver<Dialled<C>>),
 }
 
-impl Pool {
-    /// A pool by `options`; requests from servers go to `handler`.
+impl<D: Dialer> Clone for Pool<D> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<D: Dialer> Pool<D> {
+    /// A pool by `options`; `dialer` begins the protocol.
     ///
     /// # Errors
     /// `InvalidArgument` for unusable TLS options.
-    pub(crate) fn new(options: &ClientOptions, handler: Arc<RequestHandler>) -> Result<Self> {
-        let tls = options.uses_tls().then(|| Tls::new(&options.tls)).transpose()?;
+    pub(crate) fn new(options: &ClientOptions, dialer: D) -> Result<Self> {
+        let tls = options.uses_tls().then(|| Tls::new(&options.tls, D::ALPN)).transpose()?;
+        let state = State { closed: false, peers: HashMap::new(), retired: Vec::new() };
         Ok(Self(Arc::new(Inner {
             connect_timeout: options.connect_timeout,
             tls,
-            credentials: options.credentials.clone(),
-            handler,
-            state: Mutex::default(),
+            dialer,
+            state: Mutex::new(state),
         })))
     }
 
@@ -91,7 +134,7 @@ impl Pool {
         operation: &'static str,
         address: &Arc<str>,
         deadline: Instant,
-    ) -> Result<Connection> {
+    ) -> Result<D::Connection> {
         let mut dial = match self.open_or_dial(address, deadline) {
             Ok(Access::Open(connection)) => return Ok(connection),
             Ok(Access::Dialling(dial)) => dial,
@@ -112,7 +155,7 @@ impl Pool {
     }
 
     /// The open connection, or the dial to wait for.
-    fn open_or_dial(&self, address: &Arc<str>, deadline: Instant) -> Result<Access, Fault> {
+    fn open_or_dial(&self, address: &Arc<str>, deadline: Instant) -> Result<Access<D::Connection>, Fault> {
         let mut state = self.0.lock();
         if state.closed {
             return Err(closed());
@@ -154,20 +197,21 @@ impl Pool {
     }
 
     /// Takes no new requests on `connection`, whose server is about to go away; what is under way goes on.
-    pub(crate) fn retire(&self, connection: &Connection) {
+    pub(crate) fn retire(&self, connection: &D::Connection) {
         let mut state = self.0.lock();
         let Some(peer) = state.peers.get_mut(connection.address()) else { return };
         if let Link::Up(current) = &peer.link
             && current == connection
         {
             peer.link = Link::Down;
+            connection.retire();
             state.retired.retain(|c| !c.is_closed());
             state.retired.push(connection.clone());
         }
     }
 
     /// The open connections.
-    pub(crate) fn open(&self) -> Vec<Connection> {
+    pub(crate) fn open(&self) -> Vec<D::Connection> {
         let state = self.0.lock();
         let open = state.peers.values().filter_map(|peer| match &peer.link {
             Link::Up(connection) if !connection.is_closed() => Some(connection.clone()),
@@ -184,7 +228,7 @@ impl Pool {
     }
 
     /// The same without waiting; returns the connections that are closing.
-    pub(crate) fn abort(&self) -> Vec<Connection> {
+    pub(crate) fn abort(&self) -> Vec<D::Connection> {
         let mut state = self.0.lock();
         state.closed = true;
         let mut connections = std::mem::take(&mut state.retired);
@@ -205,7 +249,13 @@ fn closed() -> Fault {
     Fault::new(ErrorKind::Closed, "the client was shut down")
 }
 
-impl Peer {
+impl<C> Default for Peer<C> {
+    fn default() -> Self {
+        Self { link: Link::Down, failures: 0, last: None }
+    }
+}
+
+impl<C> Peer<C> {
     fn failed(&mut self, fault: Fault) {
         let longest = BACK_OFF_BASE.saturating_mul(1 << self.failures.min(16)).min(BACK_OFF_CAP);
         self.failures = self.failures.saturating_add(1);
@@ -213,12 +263,12 @@ impl Peer {
     }
 }
 
-impl Inner {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl<D: Dialer> Inner<D> {
+    fn lock(&self) -> MutexGuard<'_, State<D::Connection>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn dial(&self, address: &Arc<str>) -> Result<Connection, Fault> {
+    async fn dial(&self, address: &Arc<str>) -> Result<D::Connection, Fault> {
         let unreachable = |why: String| {
             let text =
                 format!("cannot connect to {address}: {why}; check the address and that the server runs");
@@ -227,15 +277,11 @@ impl Inner {
         let connected = async {
             let socket = TcpStream::connect(&**address).await.map_err(|e| unreachable(e.to_string()))?;
             socket.set_nodelay(true).map_err(|e| unreachable(e.to_string()))?;
-            let (address, credentials) = (Arc::clone(address), self.credentials.clone());
-            let handler = Arc::clone(&self.handler);
-            Ok(match &self.tls {
-                None => Connection::plain(address, socket, credentials, handler),
-                Some(tls) => {
-                    let stream = tls.connect(&address, socket).await?;
-                    Connection::encrypted(address, stream, credentials, handler)
-                }
-            })
+            let socket = match &self.tls {
+                None => Socket::Plain(socket),
+                Some(tls) => Socket::Encrypted(Box::new(tls.connect(address, socket).await?)),
+            };
+            self.dialer.begin(address, socket).await
         };
         timeout(self.connect_timeout, connected)
             .await
@@ -243,7 +289,7 @@ impl Inner {
     }
 
     /// Notes how a dial ended.
-    fn settle(&self, address: &Arc<str>, dialled: &Result<Connection, Fault>) {
+    fn settle(&self, address: &Arc<str>, dialled: &Result<D::Connection, Fault>) {
         let mut state = self.lock();
         match (dialled, state.peers.get_mut(address)) {
             (Ok(connection), Some(peer)) => peer.link = Link::Up(connection.clone()),
@@ -266,7 +312,7 @@ mod tests {
     fn pool(connect_timeout: Duration) -> Pool {
         let mut options = ClientOptions::new("127.0.0.1:1").unwrap();
         options.connect_timeout = connect_timeout;
-        Pool::new(&options, Arc::new(|_| ())).unwrap()
+        Pool::new(&options, remoting::Dialer::new(None, Arc::new(|_| ()))).unwrap()
     }
 
     fn within(time: Duration) -> Instant {

@@ -10,11 +10,13 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use super::Fault;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::TlsOptions;
+
+/// An encrypted socket.
+pub(crate) type TlsStream = tokio_rustls::client::TlsStream<TcpStream>;
 
 /// Makes encrypted connections; built once a client.
 #[derive(Clone)]
@@ -24,11 +26,11 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// Reads certificates and keys of `options`.
+    /// Reads certificates and keys of `options`; `alpn`: protocols to offer, none to say nothing.
     ///
     /// # Errors
     /// `InvalidArgument` for unreadable PEM, a key without certificate, or an impossible server name.
-    pub(crate) fn new(options: &TlsOptions) -> Result<Self> {
+    pub(crate) fn new(options: &TlsOptions, alpn: &[&[u8]]) -> Result<Self> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -38,7 +40,7 @@ impl Tls {
         } else {
             builder.with_root_certificates(trusted(options.ca_pem.as_deref())?)
         };
-        let config = match (&options.client_cert_pem, &options.client_key_pem) {
+        let mut config = match (&options.client_cert_pem, &options.client_key_pem) {
             (None, None) => builder.with_no_client_auth(),
             (Some(chain), Some(key)) => {
                 let chain = certificates(chain, "client_cert_pem")?;
@@ -54,6 +56,7 @@ impl Tls {
                 ));
             }
         };
+        config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
         let server_name = options.server_name.as_deref().map(server_name).transpose()?;
         Ok(Self { connector: TlsConnector::from(Arc::new(config)), server_name })
     }
@@ -63,7 +66,7 @@ impl Tls {
         &self,
         address: &str,
         socket: TcpStream,
-    ) -> Result<TlsStream<TcpStream>, Fault> {
+    ) -> Result<TlsStream, Fault> {
         let name = match &self.server_name {
             Some(name) => name.clone(),
             None => server_name(host_of(address)).map_err(|e| Fault::new(ErrorKind::Tls, e.text()))?,
@@ -205,9 +208,9 @@ mod tests {
     #[test]
     fn half_a_client_identity_is_refused() {
         let options = TlsOptions { client_cert_pem: Some("x".into()), ..TlsOptions::default() };
-        let fault = Tls::new(&options).err().unwrap();
+        let fault = Tls::new(&options, &[]).err().unwrap();
         assert_eq!(fault.kind(), ErrorKind::InvalidArgument);
         let options = TlsOptions { ca_pem: Some("not a certificate".into()), ..TlsOptions::default() };
-        assert!(Tls::new(&options).err().unwrap().text().contains("ca_pem"));
+        assert!(Tls::new(&options, &[]).err().unwrap().text().contains("ca_pem"));
     }
 }

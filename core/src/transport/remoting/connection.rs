@@ -8,12 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout_at;
-use tokio_rustls::client::TlsStream;
 
 use super::calls::Calls;
 use super::driver::{Driver, Io};
@@ -23,6 +21,7 @@ use crate::codec::remoting::frame::{FLAG_ONE_WAY, FLAG_RESPONSE};
 use crate::codec::remoting::{Frame, Serialization, signature};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::options::Credentials;
+use crate::transport::pool::{self, Socket};
 use crate::transport::Fault;
 
 /// A one-way sender waits while more bytes than this are queued.
@@ -68,27 +67,6 @@ impl PartialEq for Connection {
 }
 
 impl Connection {
-    /// A connection over a plain socket.
-    pub(crate) fn plain(
-        address: Arc<str>,
-        socket: TcpStream,
-        credentials: Option<Credentials>,
-        handler: Arc<RequestHandler>,
-    ) -> Self {
-        let (reader, writer) = socket.into_split();
-        Self::start(address, Io::Plain(reader), Some(writer), credentials, handler)
-    }
-
-    /// A connection over an encrypted socket.
-    pub(crate) fn encrypted(
-        address: Arc<str>,
-        stream: TlsStream<TcpStream>,
-        credentials: Option<Credentials>,
-        handler: Arc<RequestHandler>,
-    ) -> Self {
-        Self::start(address, Io::Tls(Box::new(stream)), None, credentials, handler)
-    }
-
     fn start(
         address: Arc<str>,
         io: Io,
@@ -211,11 +189,6 @@ impl Connection {
         Ok((request.opaque, number))
     }
 
-    /// The address it was dialled with.
-    pub(crate) fn address(&self) -> &Arc<str> {
-        &self.0.address
-    }
-
     /// Notes that somebody signs on at the broker; `true` for the first caller.
     pub(crate) fn greet(&self) -> bool {
         !self.0.greeted.load(Ordering::Relaxed) && !self.0.greeted.swap(true, Ordering::Relaxed)
@@ -224,29 +197,6 @@ impl Connection {
     /// Whether somebody signed on at the broker.
     pub(crate) fn is_greeted(&self) -> bool {
         self.0.greeted.load(Ordering::Relaxed)
-    }
-
-    /// Whether it can take no more requests.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.0.lock().closed.is_some()
-    }
-
-    /// Whether the server ever sent a frame.
-    pub(crate) fn has_answered(&self) -> bool {
-        self.0.lock().answered
-    }
-
-    /// Fails all calls under way with `fault` and closes the socket.
-    pub(crate) fn close(&self, fault: Fault) {
-        self.0.close(fault);
-    }
-
-    /// Waits until the socket is closed, after [`Connection::close`].
-    pub(crate) async fn ended(&self) {
-        let driver = self.0.driver.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(driver) = driver {
-            let _ = driver.await;
-        }
     }
 
     /// Calls under way.
@@ -287,6 +237,62 @@ impl Shared {
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
         self.drained.notify_waiters();
+    }
+}
+
+impl pool::Connection for Connection {
+    fn address(&self) -> &Arc<str> {
+        &self.0.address
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.lock().closed.is_some()
+    }
+
+    fn has_answered(&self) -> bool {
+        self.0.lock().answered
+    }
+
+    fn close(&self, fault: Fault) {
+        self.0.close(fault);
+    }
+
+    async fn ended(&self) {
+        let driver = self.0.driver.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(driver) = driver {
+            let _ = driver.await;
+        }
+    }
+}
+
+/// Makes remoting connections.
+pub(crate) struct Dialer {
+    credentials: Option<Credentials>,
+    handler: Arc<RequestHandler>,
+}
+
+impl Dialer {
+    /// Requests are signed with `credentials`; those of servers go to `handler`.
+    pub(crate) fn new(credentials: Option<Credentials>, handler: Arc<RequestHandler>) -> Self {
+        Self { credentials, handler }
+    }
+}
+
+impl pool::Dialer for Dialer {
+    type Connection = Connection;
+
+    const ALPN: &[&[u8]] = &[];
+
+    async fn begin(&self, address: &Arc<str>, socket: Socket) -> Result<Connection, Fault> {
+        let (io, writer) = match socket {
+            Socket::Plain(socket) => {
+                let (reader, writer) = socket.into_split();
+                (Io::Plain(reader), Some(writer))
+            }
+            Socket::Encrypted(stream) => (Io::Tls(stream), None),
+        };
+        let (credentials, handler) = (self.credentials.clone(), Arc::clone(&self.handler));
+        Ok(Connection::start(Arc::clone(address), io, writer, credentials, handler))
     }
 }
 

@@ -8,16 +8,15 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Sleep, sleep};
-use tokio_rustls::client::TlsStream;
 
 use super::connection::{Connection, RequestHandler, ServerRequest, Shared, State};
 use crate::clock;
 use crate::codec::remoting::{DEFAULT_MAX_FRAME_BYTES, Foreign, Frame, FrameError};
 use crate::error::ErrorKind;
-use crate::transport::{Fault, tls};
+use crate::transport::tls::{self, TlsStream};
+use crate::transport::Fault;
 
 /// Room made for a read; a frame's claimed length never reserves more than this at a time.
 const READ_CHUNK_BYTES: usize = 64 * 1024;
@@ -28,7 +27,7 @@ const IDLE: Duration = Duration::from_secs(120);
 
 pub(super) enum Io {
     Plain(OwnedReadHalf),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream>),
 }
 
 pub(super) struct Driver {

@@ -8,5 +8,5 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use connection::{Connection, RequestHandler, ServerRequest};
+pub(crate) use connection::{Connection, Dialer, ServerRequest};
 pub(crate) use refusal::refusal;

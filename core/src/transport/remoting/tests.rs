@@ -9,10 +9,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::{Connection, ServerRequest};
+use super::{Connection, Dialer, ServerRequest};
 use crate::clock;
 use crate::codec::remoting::{DEFAULT_MAX_FRAME_BYTES, Frame, Serialization};
 use crate::error::{ErrorKind, Outcome};
+use crate::transport::pool::{Connection as _, Dialer as _, Socket};
 
 const LONG: Duration = Duration::from_secs(10);
 
@@ -23,7 +24,8 @@ async fn connected() -> (Connection, mpsc::UnboundedReceiver<ServerRequest>, Pee
     let socket = TcpStream::connect(&address).await.unwrap();
     let (sender, requests) = mpsc::unbounded_channel();
     let handler = Arc::new(move |request| drop(sender.send(request)));
-    let connection = Connection::plain(address.into(), socket, None, handler);
+    let dialer = Dialer::new(None, handler);
+    let connection = dialer.begin(&address.into(), Socket::Plain(socket)).await.unwrap();
     (connection, requests, Peer { socket: listener.accept().await.unwrap().0, input: BytesMut::new() })
 }
 

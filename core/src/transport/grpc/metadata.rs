@@ -1,0 +1,176 @@
+//! What travels with every call: who asks, when, for how long, and the signature.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
+
+use crate::clock::Clock;
+use crate::codec::grpc::signature;
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::{ClientOptions, Credentials};
+
+const CLIENT_ID: HeaderName = HeaderName::from_static("x-mq-client-id");
+const LANGUAGE: HeaderName = HeaderName::from_static("x-mq-language");
+const CLIENT_VERSION: HeaderName = HeaderName::from_static("x-mq-client-version");
+const DATE_TIME: HeaderName = HeaderName::from_static("x-mq-date-time");
+const NAMESPACE: HeaderName = HeaderName::from_static("x-mq-namespace");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-mq-request-id");
+const PROTOCOL: HeaderName = HeaderName::from_static("x-mq-protocol");
+const SESSION_TOKEN: HeaderName = HeaderName::from_static("x-mq-session-token");
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+/// Our version, as settings and metadata tell it.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The longest number of a `grpc-timeout`.
+const LONGEST_TIMEOUT: u128 = 99_999_999;
+
+/// Makes the metadata of calls.
+pub(crate) struct Metadata {
+    clock: Clock,
+    credentials: Option<Credentials>,
+    /// What is the same for every call.
+    fixed: HeaderMap,
+    /// The second that was signed last, and its headers.
+    dated: Mutex<(i64, Dated)>,
+}
+
+#[derive(Clone)]
+struct Dated {
+    date: HeaderValue,
+    authorization: Option<HeaderValue>,
+}
+
+impl Metadata {
+    /// Metadata of the client named `client_id`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a client id, namespace or key that no header can carry.
+    pub(crate) fn new(options: &ClientOptions, client_id: &str) -> Result<Self> {
+        let mut fixed = HeaderMap::new();
+        fixed.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        fixed.insert(TE, HeaderValue::from_static("trailers"));
+        fixed.insert(USER_AGENT, HeaderValue::from_static(concat!("tminus/", env!("CARGO_PKG_VERSION"))));
+        fixed.insert(CLIENT_ID, value("client id", client_id)?);
+        fixed.insert(LANGUAGE, HeaderValue::from_static("RUST"));
+        fixed.insert(CLIENT_VERSION, HeaderValue::from_static(VERSION));
+        fixed.insert(PROTOCOL, HeaderValue::from_static("v2"));
+        fixed.insert(NAMESPACE, value("namespace", options.namespace.as_deref().unwrap_or_default())?);
+        let token = options.credentials.as_ref().and_then(|c| c.security_token.as_ref());
+        if let Some(token) = token {
+            fixed.insert(SESSION_TOKEN, secret(value("security token", token.expose())?));
+        }
+        let metadata = Self {
+            clock: options.clock.clone(),
+            credentials: options.credentials.clone(),
+            fixed,
+            dated: Mutex::new((i64::MIN, Dated { date: HeaderValue::from_static(""), authorization: None })),
+        };
+        metadata.dated()?;
+        Ok(metadata)
+    }
+
+    /// The headers of one call that may take `timeout`.
+    ///
+    /// # Errors
+    /// None after [`Metadata::new`].
+    pub(super) fn headers(&self, timeout: Option<Duration>) -> Result<HeaderMap> {
+        let mut headers = self.fixed.clone();
+        let Dated { date, authorization } = self.dated()?;
+        headers.insert(DATE_TIME, date);
+        if let Some(authorization) = authorization {
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        headers.insert(REQUEST_ID, value("request id", &uuid())?);
+        if let Some(timeout) = timeout {
+            let timeout = match timeout.as_millis().max(1) {
+                ms if ms <= LONGEST_TIMEOUT => format!("{ms}m"),
+                ms => format!("{}S", (ms / 1000).min(LONGEST_TIMEOUT)),
+            };
+            headers.insert(GRPC_TIMEOUT, value("timeout", &timeout)?);
+        }
+        Ok(headers)
+    }
+
+    /// The headers that change with every second.
+    fn dated(&self) -> Result<Dated> {
+        let second = self.clock.now_ms().div_euclid(1000);
+        let mut dated = self.dated.lock().unwrap_or_else(PoisonError::into_inner);
+        if dated.0 != second {
+            let date = signature::date_text(second);
+            let signed = self.credentials.as_ref().map(|c| signature::authorization(c, &date));
+            let authorization = signed.map(|text| value("access key", &text).map(secret)).transpose()?;
+            *dated = (second, Dated { date: value("date", &date)?, authorization });
+        }
+        Ok(dated.1.clone())
+    }
+}
+
+fn value(what: &str, text: &str) -> Result<HeaderValue> {
+    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| {
+        let text = format!("the {what} holds a control character, which cannot travel over gRPC");
+        Error::new(ErrorKind::InvalidArgument, "start", text)
+    })
+}
+
+/// Keeps `value` out of `Debug` texts and of the tables of HTTP/2's header compression.
+fn secret(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
+}
+
+/// A random UUID.
+pub(crate) fn uuid() -> String {
+    let bits = fastrand::u128(..) & !(0xF000_u128 << 64) & !(0xC000_u128 << 48) | 0x4000_u128 << 64 | 0x8000_u128 << 48;
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        bits >> 96,
+        bits >> 80 & 0xFFFF,
+        bits >> 64 & 0xFFFF,
+        bits >> 48 & 0xFFFF,
+        bits & 0xFFFF_FFFF_FFFF
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(change: impl FnOnce(&mut ClientOptions), timeout: Option<Duration>) -> HeaderMap {
+        let mut options = ClientOptions::new("grpc://127.0.0.1:1").unwrap();
+        change(&mut options);
+        Metadata::new(&options, "host@1@2").unwrap().headers(timeout).unwrap()
+    }
+
+    #[test]
+    fn a_call_says_who_asks_and_for_how_long() {
+        let headers = headers(|o| o.namespace = Some("ns".into()), Some(Duration::from_millis(1500)));
+        for (name, value) in [
+            ("x-mq-client-id", "host@1@2"),
+            ("x-mq-language", "RUST"),
+            ("x-mq-namespace", "ns"),
+            ("grpc-timeout", "1500m"),
+        ] {
+            assert_eq!(headers[name], value);
+        }
+        assert!(!headers.contains_key("authorization"));
+    }
+
+    #[test]
+    fn secrets_stay_out_of_debug_texts() {
+        let credentials = Credentials { security_token: Some("t0ken".into()), ..Credentials::new("ak", "s3cret") };
+        let headers = headers(|o| o.credentials = Some(credentials), None);
+        assert_eq!(headers["x-mq-session-token"], "t0ken");
+        assert!(headers["authorization"].to_str().unwrap().starts_with("MQv2-HMAC-SHA1 Credential=ak, "));
+        let shown = format!("{headers:?}");
+        assert!(!shown.contains("t0ken") && !shown.contains("Signature") && !shown.contains("s3cret"), "{shown}");
+    }
+
+    #[test]
+    fn ids_of_requests_are_uuids_of_version_4() {
+        let (one, two) = (uuid(), uuid());
+        assert_ne!(one, two);
+        assert_eq!((one.len(), one.as_bytes()[14]), (36, b'4'));
+        assert!(b"89ab".contains(&one.as_bytes()[19]));
+    }
+}
