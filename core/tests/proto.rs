@@ -11,10 +11,9 @@ type Choice = fn(Builder) -> Builder;
 
 const PACKAGE: &str = "apache.rocketmq.v2";
 
-/// Generated file, and what it holds: messages, the client's calls, the server's trait.
-const FILES: [(&str, Choice); 3] = [
+/// Generated file, and what it holds: messages, the server's trait. The client frames its calls itself.
+const FILES: [(&str, Choice); 2] = [
     ("src/codec/grpc/proto.rs", |builder| builder.build_client(false).build_server(false)),
-    ("src/transport/grpc/service.rs", |builder| messages_elsewhere(builder).build_server(false)),
     ("src/broker/handlers/grpc/service.rs", |builder| messages_elsewhere(builder).build_client(false)),
 ];
 

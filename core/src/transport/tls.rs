@@ -62,11 +62,7 @@ impl Tls {
     }
 
     /// Encrypts `socket`, whose other end is `address` (`host:port`).
-    pub(crate) async fn connect(
-        &self,
-        address: &str,
-        socket: TcpStream,
-    ) -> Result<TlsStream, Fault> {
+    pub(crate) async fn connect(&self, address: &str, socket: TcpStream) -> Result<TlsStream, Fault> {
         let name = match &self.server_name {
             Some(name) => name.clone(),
             None => server_name(host_of(address)).map_err(|e| Fault::new(ErrorKind::Tls, e.text()))?,

@@ -12,9 +12,9 @@ use tokio::time::{sleep_until, timeout, timeout_at};
 
 use super::session::{ServerCommand, Session, State};
 use super::settings::{Agreed, Role, Subscriptions};
+use crate::client::deadline_after;
 use crate::client::instance::{SIGN_OFF, check_runtime, new_client_id};
 use crate::client::namespace::Namespace;
-use crate::client::deadline_after;
 use crate::clock;
 use crate::codec::grpc::endpoints_of;
 use crate::codec::grpc::proto::telemetry_command::Command;
@@ -313,12 +313,7 @@ impl Agent {
     ///
     /// # Errors
     /// Why none does; what tells most about the fault decides the kind.
-    async fn agree(
-        &self,
-        operation: &'static str,
-        addresses: &[Arc<str>],
-        deadline: Instant,
-    ) -> Result<()> {
+    async fn agree(&self, operation: &'static str, addresses: &[Arc<str>], deadline: Instant) -> Result<()> {
         let mut states: Vec<watch::Receiver<State>> = {
             let mut sessions = lock(&self.sessions);
             self.check_open(operation)?;
@@ -499,7 +494,11 @@ impl Agent {
 
     fn session_addresses(&self, which: impl Fn(&Session) -> bool) -> Vec<Arc<str>> {
         let sessions = lock(&self.sessions);
-        sessions.iter().filter(|(_, session)| which(session)).map(|(address, _)| Arc::clone(address)).collect()
+        sessions
+            .iter()
+            .filter(|(_, session)| which(session))
+            .map(|(address, _)| Arc::clone(address))
+            .collect()
     }
 
     /// Asks for every known route anew, and ends the sessions with addresses that are no longer in any of them.
@@ -589,7 +588,8 @@ fn disagreement(operation: &'static str, addresses: &[Arc<str>], states: &[State
             Fault::new(ErrorKind::Timeout, format!("no connection to {address} before the deadline"))
         }
         State::Asking | State::Agreed => {
-            let text = format!("{address} takes the telemetry stream and answers no settings before the deadline");
+            let text =
+                format!("{address} takes the telemetry stream and answers no settings before the deadline");
             Fault::new(ErrorKind::Timeout, text)
         }
     };

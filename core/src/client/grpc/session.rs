@@ -46,7 +46,7 @@ enum Order {
     /// Say the settings again.
     Resync,
     /// Say this.
-    Say(TelemetryCommand),
+    Say(Box<TelemetryCommand>),
 }
 
 /// A session; dropping it ends it.
@@ -110,7 +110,7 @@ impl VerifyAnswer {
         let code = if consumed { Code::Ok } else { Code::FailedToConsumeMessage };
         if let Some(orders) = self.orders.upgrade() {
             // A server that is gone asks no more.
-            let _ = orders.send(Order::Say(verified(self.nonce, code)));
+            let _ = orders.send(Order::Say(Box::new(verified(self.nonce, code))));
         }
     }
 }
@@ -192,7 +192,8 @@ impl Keeper {
     async fn first_settings(&self, stream: &mut Telemetry) -> Result<()> {
         loop {
             let Some(said) = stream.answers.next().await? else {
-                let text = format!("{} ended the telemetry stream instead of answering the settings", self.address);
+                let text =
+                    format!("{} ended the telemetry stream instead of answering the settings", self.address);
                 return Err(Error::new(ErrorKind::ConnectionClosed, OPERATION, text));
             };
             match (said.status, said.command) {
@@ -224,7 +225,7 @@ impl Keeper {
                 },
                 order = self.orders.recv() => {
                     let words = match order {
-                        Some(Order::Say(words)) => words,
+                        Some(Order::Say(words)) => *words,
                         Some(Order::Resync) => self.core.settings(),
                         None => std::future::pending().await,
                     };

@@ -101,7 +101,11 @@ pub(crate) fn wire_filter(filter: &FilterExpression) -> WireFilter {
 /// How long to wait before something is tried again.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Backoff {
-    Exponential { initial: Duration, max: Duration, multiplier: f32 },
+    Exponential {
+        initial: Duration,
+        max: Duration,
+        multiplier: f32,
+    },
     /// The last one repeats.
     Steps(Vec<Duration>),
 }
@@ -115,21 +119,19 @@ impl Backoff {
                 let pause = initial.as_secs_f64() * f64::from(*multiplier).max(0.0).powi(steps);
                 Duration::try_from_secs_f64(pause).unwrap_or(*max).min(*max)
             }
-            Self::Steps(pauses) => {
-                pauses.get(steps as usize).or(pauses.last()).copied().unwrap_or_default()
-            }
+            Self::Steps(pauses) => pauses.get(steps as usize).or(pauses.last()).copied().unwrap_or_default(),
         }
     }
 
     fn policy(&self, max_attempts: i32) -> RetryPolicy {
         let strategy = match self {
-            Self::Exponential { initial, max, multiplier } => Some(Strategy::ExponentialBackoff(
-                ExponentialBackoff {
+            Self::Exponential { initial, max, multiplier } => {
+                Some(Strategy::ExponentialBackoff(ExponentialBackoff {
                     initial: Some(duration(*initial)),
                     max: Some(duration(*max)),
                     multiplier: *multiplier,
-                },
-            )),
+                }))
+            }
             Self::Steps(_) => None,
         };
         RetryPolicy { max_attempts, strategy }
@@ -227,7 +229,8 @@ mod tests {
     #[test]
     fn nonsense_from_a_server_changes_nothing() {
         let mut agreed = Agreed::default();
-        let publishing = Publishing { max_body_size: -1, validate_message_type: true, ..Publishing::default() };
+        let publishing =
+            Publishing { max_body_size: -1, validate_message_type: true, ..Publishing::default() };
         let settings = Settings { pub_sub: Some(PubSub::Publishing(publishing)), ..Settings::default() };
         assert!(!agreed.merge(&settings));
         let subscription = Subscription { receive_batch_size: Some(0), ..Subscription::default() };

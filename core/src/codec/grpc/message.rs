@@ -113,7 +113,10 @@ mod tests {
             message = message.property(name, value);
         }
         let encoded = encoded(message, Some(Schedule::AtMs(NOW + 5_000)));
-        assert_eq!(encoded.user_properties.into_iter().collect::<Vec<_>>(), [("colour".into(), "red".into())]);
+        assert_eq!(
+            encoded.user_properties.into_iter().collect::<Vec<_>>(),
+            [("colour".into(), "red".into())]
+        );
         let system = encoded.system_properties.unwrap();
         assert_eq!((system.tag.as_deref(), system.message_id.as_str()), (Some("A"), "01"));
         assert_eq!(system.keys, ["k1", "k2"]);

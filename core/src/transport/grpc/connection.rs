@@ -8,8 +8,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use h2::client::{Builder, Connection as Http2, ResponseFuture, SendRequest};
 use h2::SendStream;
+use h2::client::{Builder, Connection as Http2, ResponseFuture, SendRequest};
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{HeaderMap, Method, Request, Version};
 use tokio::sync::watch;
@@ -136,9 +136,8 @@ impl pool::Dialer for Dialer {
     /// Waits for the first frame of the server, so that a port that speaks something else is found out here.
     async fn begin(&self, address: &Arc<str>, socket: Socket) -> Result<Connection, Fault> {
         let scheme = if matches!(socket, Socket::Plain(_)) { Scheme::HTTP } else { Scheme::HTTPS };
-        let authority = Authority::try_from(&**address).map_err(|_| {
-            Fault::new(ErrorKind::InvalidArgument, format!("{address:?} is not host:port"))
-        })?;
+        let authority = Authority::try_from(&**address)
+            .map_err(|_| Fault::new(ErrorKind::InvalidArgument, format!("{address:?} is not host:port")))?;
         let (socket, ear) = Heard::new(socket);
         let mut builder = Builder::new();
         builder

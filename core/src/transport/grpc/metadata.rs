@@ -121,7 +121,9 @@ fn secret(mut value: HeaderValue) -> HeaderValue {
 
 /// A random UUID.
 pub(crate) fn uuid() -> String {
-    let bits = fastrand::u128(..) & !(0xF000_u128 << 64) & !(0xC000_u128 << 48) | 0x4000_u128 << 64 | 0x8000_u128 << 48;
+    let bits = fastrand::u128(..) & !(0xF000_u128 << 64) & !(0xC000_u128 << 48)
+        | 0x4000_u128 << 64
+        | 0x8000_u128 << 48;
     format!(
         "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
         bits >> 96,
@@ -158,12 +160,16 @@ mod tests {
 
     #[test]
     fn secrets_stay_out_of_debug_texts() {
-        let credentials = Credentials { security_token: Some("t0ken".into()), ..Credentials::new("ak", "s3cret") };
+        let credentials =
+            Credentials { security_token: Some("t0ken".into()), ..Credentials::new("ak", "s3cret") };
         let headers = headers(|o| o.credentials = Some(credentials), None);
         assert_eq!(headers["x-mq-session-token"], "t0ken");
         assert!(headers["authorization"].to_str().unwrap().starts_with("MQv2-HMAC-SHA1 Credential=ak, "));
         let shown = format!("{headers:?}");
-        assert!(!shown.contains("t0ken") && !shown.contains("Signature") && !shown.contains("s3cret"), "{shown}");
+        assert!(
+            !shown.contains("t0ken") && !shown.contains("Signature") && !shown.contains("s3cret"),
+            "{shown}"
+        );
     }
 
     #[test]

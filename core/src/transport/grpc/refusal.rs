@@ -13,9 +13,10 @@ pub(crate) fn refusal(operation: &'static str, status: &Status, resource: &str) 
             (K::Busy, "try again later")
         }
         Code::Unauthorized => (K::PermissionDenied, "check access key, secret key and what they may use"),
-        Code::Forbidden | Code::PaymentRequired => {
-            (K::PermissionDenied, "check that the topic has queues that may be used, and what the keys may use")
-        }
+        Code::Forbidden | Code::PaymentRequired => (
+            K::PermissionDenied,
+            "check that the topic has queues that may be used, and what the keys may use",
+        ),
         Code::NotFound | Code::TopicNotFound => (K::TopicNotFound, "create the topic: mqadmin updateTopic"),
         Code::ConsumerGroupNotFound => {
             (K::GroupNotFound, "create the group (mqadmin updateSubGroup), or check its name")
@@ -39,7 +40,9 @@ pub(crate) fn refusal(operation: &'static str, status: &Status, resource: &str) 
         | Code::MessageBodyTooLarge
         | Code::MessageBodyEmpty
         | Code::RequestHeaderFieldsTooLarge
-        | Code::MessagePropertiesTooLarge => (K::MessageRefused, "check body, tag, keys, group and properties"),
+        | Code::MessagePropertiesTooLarge => {
+            (K::MessageRefused, "check body, tag, keys, group and properties")
+        }
         Code::BadRequest
         | Code::IllegalAccessPoint
         | Code::IllegalTopic
@@ -116,6 +119,9 @@ mod tests {
 
     #[test]
     fn a_proxy_that_waited_in_vain_may_have_stored_the_message() {
-        assert_eq!((refused(50400).kind(), refused(50400).outcome()), (ErrorKind::Timeout, Outcome::MaybeSent));
+        assert_eq!(
+            (refused(50400).kind(), refused(50400).outcome()),
+            (ErrorKind::Timeout, Outcome::MaybeSent)
+        );
     }
 }

@@ -15,8 +15,8 @@ use super::connection::{Connection, RequestHandler, ServerRequest, Shared, State
 use crate::clock;
 use crate::codec::remoting::{DEFAULT_MAX_FRAME_BYTES, Foreign, Frame, FrameError};
 use crate::error::ErrorKind;
-use crate::transport::tls::{self, TlsStream};
 use crate::transport::Fault;
+use crate::transport::tls::{self, TlsStream};
 
 /// Room made for a read; a frame's claimed length never reserves more than this at a time.
 const READ_CHUNK_BYTES: usize = 64 * 1024;
