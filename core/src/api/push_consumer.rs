@@ -22,8 +22,9 @@ impl PushConsumer {
     /// A listener that panics counts as `RetryLater`.
     ///
     /// # Errors
-    /// `InvalidArgument`; `NameServerUnreachable`, `WrongProtocol` or `Tls` if no name server can be talked to;
-    /// `PermissionDenied` if a broker refuses the credentials. A topic that does not exist is waited for.
+    /// `InvalidArgument`, also for an SQL92 expression that the broker cannot read; `Unsupported` if it takes none;
+    /// `NameServerUnreachable`, `WrongProtocol` or `Tls` if no name server can be talked to; `PermissionDenied` if a broker
+    /// refuses the credentials. A topic that does not exist is waited for.
     pub async fn start<L, F>(options: PushConsumerOptions, listener: L) -> Result<Self>
     where
         L: Fn(MessageView) -> F + Send + Sync + 'static,
@@ -50,7 +51,8 @@ impl PushConsumer {
     /// Adds or replaces a subscription.
     ///
     /// # Errors
-    /// `InvalidArgument` for an illegal topic or an empty expression; `Closed`.
+    /// `InvalidArgument` for an illegal topic or an expression that cannot be read; `Unsupported` if the broker takes no
+    /// SQL92 expressions; `Closed`.
     pub async fn subscribe(&self, topic: &str, filter: FilterExpression) -> Result<()> {
         self.0.subscribe(topic, &filter).await
     }

@@ -193,11 +193,12 @@ impl Instance {
         deadline: Instant,
     ) -> Result<Connection> {
         let connection = self.pool.get(operation, address, deadline).await?;
-        if connection.greet() {
+        if !connection.is_greeted()
+            && let Some(heartbeat) = self.members.heartbeat(&self.client_id)
+            && connection.greet()
+        {
             // It goes ahead of the request on the same connection; the answer brings nothing that is waited for.
-            if let Some(heartbeat) = self.members.heartbeat(&self.client_id) {
-                connection.cast(heartbeat).map_err(|fault| fault.error(operation, Default::default()))?;
-            }
+            connection.cast(heartbeat).map_err(|fault| fault.error(operation, Default::default()))?;
         }
         Ok(connection)
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod admin;
+mod filters;
 mod life;
 mod offsets;
 #[allow(dead_code)] // shared with the tests of the broker

@@ -74,7 +74,7 @@ impl Consumer {
     /// Starts the client, becomes a member of the group and takes the first share of queues.
     ///
     /// # Errors
-    /// `InvalidArgument`; those of [`Instance::start`].
+    /// `InvalidArgument`, `Unsupported` for a filter; those of [`Instance::start`].
     pub(crate) async fn start(mut options: PushConsumerOptions) -> Result<(Membership, Deliveries)> {
         check_options(&options)?;
         if options.client.endpoint.protocol == Protocol::Grpc {
@@ -109,7 +109,10 @@ impl Consumer {
         });
         // From here on whatever ends this call early ends the tasks too.
         let membership = Membership(Arc::clone(&consumer));
-        consumer.first_subscriptions();
+        if let Err(error) = consumer.first_subscriptions().await {
+            consumer.instance().shutdown().await;
+            return Err(error);
+        }
         consumer.instance().register_consumer(&consumer.requests.group, Arc::clone(&consumer) as _);
         let settler = tokio::spawn(settle::run(Arc::clone(&consumer), to_settle));
         *consumer.settler.lock().unwrap_or_else(PoisonError::into_inner) = Some(settler);
@@ -123,14 +126,17 @@ impl Consumer {
         Ok((membership, Deliveries::new(deliveries)))
     }
 
-    fn first_subscriptions(&self) {
+    async fn first_subscriptions(&self) -> Result<()> {
         for (topic, filter) in &self.options.subscriptions {
-            self.subscriptions.add(&self.server_name(topic), filter, self.started_ms);
+            let topic = self.server_name(topic);
+            self.requests.check_filter("start", &topic, filter).await?;
+            self.subscriptions.add(&topic, filter, self.started_ms);
         }
         if self.is_clustering() {
             let retry_topic = self.requests.retry_topic();
             self.subscriptions.add(&retry_topic, &FilterExpression::all(), self.started_ms);
         }
+        Ok(())
     }
 
     pub(super) fn instance(&self) -> &Arc<Instance> {
@@ -160,11 +166,13 @@ impl Consumer {
     /// Adds or replaces a subscription.
     ///
     /// # Errors
-    /// `InvalidArgument`, `Closed`.
+    /// `InvalidArgument`, `Unsupported`, `Closed`.
     pub(crate) async fn subscribe(&self, topic: &str, filter: &FilterExpression) -> Result<()> {
         self.instance().check_open("subscribe")?;
         subscriptions::check(topic, filter)?;
-        self.subscriptions.add(&self.server_name(topic), filter, self.options.client.clock.now_ms());
+        let topic = self.server_name(topic);
+        self.requests.check_filter("subscribe", &topic, filter).await?;
+        self.subscriptions.add(&topic, filter, self.options.client.clock.now_ms());
         self.subscriptions_changed().await;
         Ok(())
     }

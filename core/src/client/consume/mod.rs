@@ -6,6 +6,7 @@ mod assignment;
 mod commit;
 mod consumer;
 mod delivery;
+mod filter_check;
 mod orderly;
 mod process_queue;
 mod pull;

@@ -63,7 +63,7 @@ impl Requests {
     }
 
     /// Whether a request left is of no interest here: none of them is a message of the user.
-    async fn ask(&self, address: &Arc<str>, request: Frame, timeout: Duration) -> Result<Frame> {
+    pub(super) async fn ask(&self, address: &Arc<str>, request: Frame, timeout: Duration) -> Result<Frame> {
         let asked = self.instance.call("consume", address, request, deadline_after(timeout)).await;
         asked.map_err(|error| error.with_outcome(Outcome::NotSent))
     }
@@ -75,7 +75,7 @@ impl Requests {
             .with("queueId", queue.id)
     }
 
-    fn timeout(&self) -> Duration {
+    pub(super) fn timeout(&self) -> Duration {
         self.instance.options().request_timeout
     }
 

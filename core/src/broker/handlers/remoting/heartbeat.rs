@@ -1,13 +1,11 @@
 //! Who is there: heartbeats (34), leaving (35), the members of a group (38), and the check of a filter (46).
 
-use serde::Deserialize;
-
 use super::super::{Answer, Refusal, Request};
 use crate::broker::filter::Filter;
 use crate::broker::groups::Member;
 use crate::broker::topics::{TopicConfig, name_fault, retry_topic};
 use crate::clock;
-use crate::codec::remoting::body::{ConsumerList, HeartbeatData, JsonBody, SubscriptionData};
+use crate::codec::remoting::body::{ConsumerList, FilterCheck, HeartbeatData, JsonBody};
 use crate::codec::remoting::codes::response;
 
 /// HEART_BEAT.
@@ -59,18 +57,10 @@ pub(super) fn members(request: &Request<'_>) -> Answer {
     Ok(Some(request.success().with_body(list.encode())))
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ClientConfig {
-    #[serde(default)]
-    subscription_data: SubscriptionData,
-}
-
 /// CHECK_CLIENT_CONFIG.
 pub(super) fn check_config(request: &Request<'_>) -> Answer {
-    let config: ClientConfig = serde_json::from_slice(&request.frame.body)
-        .map_err(|e| Refusal::new(response::SYSTEM_ERROR, format!("the body is malformed: {e}")))?;
-    let subscription = &config.subscription_data;
+    let check = FilterCheck::decode(&request.frame.body)?;
+    let subscription = check.subscription_data;
     Filter::parse(&subscription.expression_type, &subscription.sub_string)
         .map_err(super::pull::parse_failed)?;
     Ok(Some(request.success()))

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod consumer_list;
+mod filter_check;
 mod heartbeat;
 mod lock;
 mod queue;
@@ -17,6 +18,7 @@ use super::fastjson;
 
 pub use cluster::ClusterInfo;
 pub use consumer_list::ConsumerList;
+pub use filter_check::FilterCheck;
 pub use heartbeat::{ConsumeFromWhere, ConsumeType, ConsumerData, HeartbeatData, MessageModel, ProducerData};
 pub use lock::{LockReply, LockRequest};
 pub use queue::QueueKey;
@@ -49,6 +51,7 @@ impl JsonBody for ConsumeDirectlyResult {}
 impl JsonBody for ConsumerList {}
 impl JsonBody for ConsumerRunningInfo {}
 impl JsonBody for ConsumerStatus {}
+impl JsonBody for FilterCheck {}
 impl JsonBody for HeartbeatData {}
 impl JsonBody for LockRequest {}
 impl JsonBody for LockReply {}
