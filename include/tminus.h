@@ -41,7 +41,7 @@
 
 // Version of the ABI described by this header: major in the upper 16 bits, minor in the lower.
 // A minor step only adds; a major step may change anything.
-#define TMINUS_ABI_VERSION 65536
+#define TMINUS_ABI_VERSION 65537
 
 // The message was not stored: sending it again makes no duplicate.
 #define TMINUS_OUTCOME_NOT_SENT 0
@@ -106,11 +106,32 @@
 // Give it up: move it to the group's dead letter queue.
 #define TMINUS_CONSUME_DEAD_LETTER 3
 
+// It is not known yet how the transaction ends: the server asks again later.
+#define TMINUS_TRANSACTION_UNKNOWN 0
+
+// Consumers get the message.
+#define TMINUS_TRANSACTION_COMMIT 1
+
+// The message is dropped.
+#define TMINUS_TRANSACTION_ROLLBACK 2
+
 // A send: `receipt` is set when it succeeded.
 #define TMINUS_COMPLETION_SEND 1
 
-// A receive: `batch` is set when it succeeded.
+// A receive: `batch` is set when it succeeded (of a simple consumer: NULL if no message came).
 #define TMINUS_COMPLETION_RECEIVE 2
+
+// Questions about transactions: `batch` is set when it succeeded.
+#define TMINUS_COMPLETION_CHECKS 3
+
+// The end of a transaction.
+#define TMINUS_COMPLETION_END_TRANSACTION 4
+
+// An acknowledgement: of one, `status` says it all; of many, `handles` says it for each.
+#define TMINUS_COMPLETION_ACK 5
+
+// A change of an invisible duration: `handles` has the new handle when it succeeded.
+#define TMINUS_COMPLETION_CHANGE_INVISIBLE 6
 
 // Tags separated by `||`; `*` (or none) is all.
 #define TMINUS_FILTER_TAG 0
@@ -199,6 +220,10 @@ typedef struct tminus_push_consumer_t tminus_push_consumer_t;
 // A completion queue. Any number of threads may submit to it and wait on it.
 typedef struct tminus_queue_t tminus_queue_t;
 
+// Receives messages when asked, and hides them from the rest of the group until they are acknowledged or their invisible
+// duration ends. Any thread may use it.
+typedef struct tminus_simple_consumer_t tminus_simple_consumer_t;
+
 // `TMINUS_OK`, or the number of the error's kind (`TMINUS_INVALID_ARGUMENT`, …). Numbers are never reused.
 typedef int32_t tminus_status_t;
 
@@ -239,7 +264,7 @@ typedef struct tminus_credentials_t {
 
 // TLS of a client. Certificates are verified unless `insecure` says otherwise.
 typedef struct tminus_tls_t {
-    // 1: use TLS even if the endpoint does not ask for it (`remotings://`).
+    // 1: use TLS even if the endpoint does not ask for it (`remotings://`, `grpcs://`).
     int32_t enabled;
     // 1: do not verify the server's certificate.
     int32_t insecure;
@@ -257,7 +282,8 @@ typedef struct tminus_client_options_t {
     uint32_t struct_size;
     // `TMINUS_SERVER_*`. Default auto.
     int32_t server_kind;
-    // Name servers: `host:port`, several separated by `;`; `remotings://` in front for TLS. Required.
+    // Name servers: `host:port` or `remoting://host:port`; or proxies: `grpc://host:port`. Several separated by `;`;
+    // `remotings://` and `grpcs://` for TLS. Required.
     struct tminus_str_t endpoint;
     struct tminus_credentials_t credentials;
     struct tminus_tls_t tls;
@@ -316,6 +342,35 @@ typedef struct tminus_receipt_t {
     // Region of the server; none where it names none.
     struct tminus_str_t region;
 } tminus_receipt_t;
+
+// A text. Made by the library, freed by `tminus_text_free`.
+typedef struct tminus_text_t {
+    struct tminus_str_t text;
+} tminus_text_t;
+
+// What acknowledges a received message. Plain text, so that it may be kept, or handed to another consumer of the group.
+typedef struct tminus_receipt_handle_t {
+    // Topic the message was received from.
+    struct tminus_str_t topic;
+    // Broker that hid it.
+    struct tminus_str_t broker;
+    // The message's unique id.
+    struct tminus_str_t message_id;
+    // The server's handle, opaque. It ends with the invisible duration, and is replaced when that is changed.
+    struct tminus_str_t handle;
+} tminus_receipt_handle_t;
+
+// Handles, and what became of each. Made by the library, freed by `tminus_receipt_handles_free` (or
+// `tminus_completions_free`).
+typedef struct tminus_receipt_handles_t {
+    // `size` handles.
+    const struct tminus_receipt_handle_t *handles;
+    // `size` pointers: NULL where it succeeded, else why not. They belong to this list.
+    const struct tminus_error_t *const *errors;
+    size_t size;
+    // How many have an error.
+    size_t failed;
+} tminus_receipt_handles_t;
 
 // Bytes; the same rules as `tminus_str_t`, without UTF-8.
 typedef struct tminus_bytes_t {
@@ -383,20 +438,30 @@ typedef struct tminus_message_view_t {
     struct tminus_address_t born_host;
     // The broker's address.
     struct tminus_address_t store_host;
+    // Message group, of messages that keep their order.
+    struct tminus_str_t message_group;
+    // Which delivery this is, from 1.
+    int32_t delivery_attempt;
+    // 1: the body is not what the producer sent. Do not process it; unacknowledged it comes again. Simple consumers only.
+    int32_t is_corrupted;
 } tminus_message_view_t;
 
-// Received messages. Made by the library, freed by `tminus_batch_free` (or `tminus_completions_free`).
+// Received messages: of a push consumer, to be settled; of a simple consumer, to be acknowledged; or half messages whose
+// transactions a server asks about, to be answered. Made by the library, freed by `tminus_batch_free` (or
+// `tminus_completions_free`); fields may be added at the end.
 typedef struct tminus_batch_t {
     // `size` pointers.
     const struct tminus_message_view_t *const *messages;
     size_t size;
+    // `size` handles that acknowledge the messages of a simple consumer; NULL for others.
+    const struct tminus_receipt_handle_t *handles;
 } tminus_batch_t;
 
 // Names a submitted operation within its queue, to cancel it. Never 0, never used again, nothing to free.
 typedef uint64_t tminus_op_t;
 
-// An ended operation. The host owns `error`, `receipt` and `batch`; `tminus_completions_free` frees what is still there,
-// so set a pointer to NULL to keep what it points to. This struct never grows.
+// An ended operation. The host owns `error`, `receipt`, `batch` and `handles`; `tminus_completions_free` frees what is
+// still there, so set a pointer to NULL to keep what it points to. This struct never grows.
 typedef struct tminus_completion_t {
     // As given to the submit.
     uint64_t user_data;
@@ -407,7 +472,7 @@ typedef struct tminus_completion_t {
     struct tminus_error_t *error;
     struct tminus_receipt_t *receipt;
     struct tminus_batch_t *batch;
-    void *reserved;
+    struct tminus_receipt_handles_t *handles;
 } tminus_completion_t;
 
 // How a producer sends. `tminus_producer_options_init` fills in the defaults.
@@ -433,6 +498,14 @@ typedef struct tminus_producer_options_t {
     int32_t delay_allow_beyond;
     // Queue count of a topic that the first send creates. Default 4.
     int32_t default_topic_queues;
+    // Topics that are looked up at the start, so that it fails early. Over gRPC a producer of transactions is asked
+    // about those of its topics only. Default none.
+    const struct tminus_str_t *topics;
+    size_t topic_count;
+    // 1: the host takes the servers' questions about transactions with `tminus_producer_receive_checks` or
+    // `_submit_receive_checks`. Default 0: servers are told that nothing is known.
+    int32_t take_checks;
+    int32_t reserved;
 } tminus_producer_options_t;
 
 // A message to send. Borrowed for the call and copied once. Everything but `struct_size`, `topic` and `body` may stay
@@ -455,6 +528,12 @@ typedef struct tminus_message_t {
     int32_t delivery;
     int32_t reserved;
     int64_t delivery_value;
+    // Messages of one group keep their order on a FIFO topic (over remoting: go to one queue).
+    struct tminus_str_t message_group;
+    // 1: `priority` counts. Default 0: none.
+    int32_t has_priority;
+    // 0 and up, for topics that keep priorities.
+    int32_t priority;
 } tminus_message_t;
 
 // How one message or batch is sent; NULL for the defaults. Start with `TMINUS_SEND_OPTIONS_INIT`.
@@ -510,6 +589,16 @@ typedef struct tminus_subscription_t {
     int32_t filter;
     int32_t reserved;
 } tminus_subscription_t;
+
+// How a simple consumer receives. `tminus_simple_consumer_options_init` fills in the defaults.
+typedef struct tminus_simple_consumer_options_t {
+    uint32_t struct_size;
+    uint32_t reserved;
+    // Consumer group. Required.
+    struct tminus_str_t group;
+    // How long a receive waits for a message when the call does not say. Default 15000.
+    int64_t await_ms;
+} tminus_simple_consumer_options_t;
 
 // How a loopback broker runs. `tminus_broker_options_init` fills in the defaults.
 typedef struct tminus_broker_options_t {
@@ -616,6 +705,12 @@ void tminus_message_queues_free(struct tminus_message_queues_t *queues);
 // Frees a receipt. NULL is allowed.
 void tminus_receipt_free(struct tminus_receipt_t *receipt);
 
+// Frees a text. NULL is allowed.
+void tminus_text_free(struct tminus_text_t *text);
+
+// Frees a list of handles. NULL is allowed.
+void tminus_receipt_handles_free(struct tminus_receipt_handles_t *handles);
+
 // Says what became of message `index`: `TMINUS_CONSUME_*`, with `level` for `RETRY_AFTER_LEVEL`, else 0. Returns at
 // once. Any thread may settle any message of a batch, each once; a second time is `TMINUS_INVALID_ARGUMENT`.
 tminus_status_t tminus_batch_settle(const struct tminus_batch_t *batch,
@@ -630,7 +725,15 @@ tminus_status_t tminus_batch_settle_all(const struct tminus_batch_t *batch,
                                         int32_t level,
                                         struct tminus_error_t **error);
 
-// Frees a batch and its views; messages not settled are retried later. NULL is allowed.
+// Answers how the transaction of half message `index` ends: `TMINUS_TRANSACTION_*`. Returns at once. Any thread may
+// answer, each question once; one that is freed unanswered counts as unknown.
+tminus_status_t tminus_batch_answer(const struct tminus_batch_t *batch,
+                                    size_t index,
+                                    int32_t resolution,
+                                    struct tminus_error_t **error);
+
+// Frees a batch and its views; messages not settled are retried later, questions not answered count as unknown. NULL is
+// allowed.
 void tminus_batch_free(struct tminus_batch_t *batch);
 
 // Frees what `count` completions still own and sets it to NULL; the array itself is the host's. NULL is allowed.
@@ -675,7 +778,7 @@ tminus_status_t tminus_producer_options_init(struct tminus_producer_options_t *o
                                              size_t size,
                                              struct tminus_error_t **error);
 
-// Starts a producer: checks the options and connects to a name server. `options` NULL: all defaults. Free it with
+// Starts a producer: checks the options and connects to a name server or proxy. `options` NULL: all defaults. Free it with
 // `tminus_producer_free`.
 tminus_status_t tminus_producer_start(const struct tminus_client_options_t *client,
                                       const struct tminus_producer_options_t *options,
@@ -688,6 +791,15 @@ tminus_status_t tminus_producer_queues(const struct tminus_producer_t *producer,
                                        struct tminus_str_t topic,
                                        const struct tminus_cancel_t *cancel,
                                        struct tminus_message_queues_t **out,
+                                       struct tminus_error_t **error);
+
+// Takes back a scheduled message of `topic` that is not delivered yet, by the `recall_handle` of its receipt.
+// `message_id` (may be NULL) gets its id; free it with `tminus_text_free`.
+tminus_status_t tminus_producer_recall(const struct tminus_producer_t *producer,
+                                       struct tminus_str_t topic,
+                                       struct tminus_str_t recall_handle,
+                                       const struct tminus_cancel_t *cancel,
+                                       struct tminus_text_t **message_id,
                                        struct tminus_error_t **error);
 
 // The client id in use; it lives as long as the producer. None if the producer is unusable.
@@ -746,6 +858,57 @@ tminus_status_t tminus_producer_submit_send_batch(const struct tminus_producer_t
                                                   uint64_t user_data,
                                                   tminus_op_t *op,
                                                   struct tminus_error_t **error);
+
+// Sends the half message of a transaction: consumers get it once `tminus_producer_end_transaction` commits it. Without an
+// end the server asks a producer of the group (remoting) or topic (gRPC); see `take_checks` of the options.
+tminus_status_t tminus_producer_send_transaction(const struct tminus_producer_t *producer,
+                                                 const struct tminus_message_t *message,
+                                                 const struct tminus_cancel_t *cancel,
+                                                 struct tminus_receipt_t **receipt,
+                                                 struct tminus_error_t **error);
+
+// Submits the half message of a transaction; see `tminus_producer_send_transaction` and `tminus_producer_submit_send`.
+tminus_status_t tminus_producer_submit_send_transaction(const struct tminus_producer_t *producer,
+                                                        const struct tminus_message_t *message,
+                                                        const struct tminus_queue_t *queue,
+                                                        uint64_t user_data,
+                                                        tminus_op_t *op,
+                                                        struct tminus_error_t **error);
+
+// Ends the transaction of the half message with receipt `half`: `TMINUS_TRANSACTION_*`. `UNKNOWN` says nothing to the
+// server, which asks later. The receipt may be the host's own copy.
+tminus_status_t tminus_producer_end_transaction(const struct tminus_producer_t *producer,
+                                                const struct tminus_receipt_t *half,
+                                                int32_t resolution,
+                                                const struct tminus_cancel_t *cancel,
+                                                struct tminus_error_t **error);
+
+// Submits the end of a transaction, whose completion has the status. The receipt is copied before this returns.
+tminus_status_t tminus_producer_submit_end_transaction(const struct tminus_producer_t *producer,
+                                                       const struct tminus_receipt_t *half,
+                                                       int32_t resolution,
+                                                       const struct tminus_queue_t *queue,
+                                                       uint64_t user_data,
+                                                       tminus_op_t *op,
+                                                       struct tminus_error_t **error);
+
+// Waits for at least one question about a transaction and takes up to `max`, to be answered with `tminus_batch_answer`.
+// `timeout_ms`: 0 does not wait, negative waits without limit; a wait that timed out is `TMINUS_OK` with `*batch` NULL.
+// `TMINUS_CLOSED`: the producer was shut down. Free the batch with `tminus_batch_free`.
+tminus_status_t tminus_producer_receive_checks(const struct tminus_producer_t *producer,
+                                               size_t max,
+                                               int64_t timeout_ms,
+                                               const struct tminus_cancel_t *cancel,
+                                               struct tminus_batch_t **batch,
+                                               struct tminus_error_t **error);
+
+// Submits a wait for questions; see `tminus_producer_receive_checks` and `tminus_push_consumer_submit_receive`.
+tminus_status_t tminus_producer_submit_receive_checks(const struct tminus_producer_t *producer,
+                                                      size_t max,
+                                                      const struct tminus_queue_t *queue,
+                                                      uint64_t user_data,
+                                                      tminus_op_t *op,
+                                                      struct tminus_error_t **error);
 
 // Fills push consumer options of `size` bytes with the defaults.
 tminus_status_t tminus_push_consumer_options_init(struct tminus_push_consumer_options_t *options,
@@ -817,6 +980,121 @@ tminus_status_t tminus_push_consumer_shutdown(const struct tminus_push_consumer_
 
 // Shuts the consumer down if need be, and frees it. Batches taken from it stay readable. NULL is allowed.
 void tminus_push_consumer_free(struct tminus_push_consumer_t *consumer);
+
+// Fills simple consumer options of `size` bytes with the defaults.
+tminus_status_t tminus_simple_consumer_options_init(struct tminus_simple_consumer_options_t *options,
+                                                    size_t size,
+                                                    struct tminus_error_t **error);
+
+// Starts a simple consumer; over a protocol that has none this is `TMINUS_UNSUPPORTED`. Free it with
+// `tminus_simple_consumer_free`.
+tminus_status_t tminus_simple_consumer_start(const struct tminus_client_options_t *client,
+                                             const struct tminus_simple_consumer_options_t *options,
+                                             const struct tminus_subscription_t *subscriptions,
+                                             size_t subscription_count,
+                                             const struct tminus_cancel_t *cancel,
+                                             struct tminus_simple_consumer_t **out,
+                                             struct tminus_error_t **error);
+
+// Adds or replaces a subscription.
+tminus_status_t tminus_simple_consumer_subscribe(const struct tminus_simple_consumer_t *consumer,
+                                                 const struct tminus_subscription_t *subscription,
+                                                 const struct tminus_cancel_t *cancel,
+                                                 struct tminus_error_t **error);
+
+// Ends a subscription.
+tminus_status_t tminus_simple_consumer_unsubscribe(const struct tminus_simple_consumer_t *consumer,
+                                                   struct tminus_str_t topic,
+                                                   const struct tminus_cancel_t *cancel,
+                                                   struct tminus_error_t **error);
+
+// The client id in use; it lives as long as the consumer. None if the consumer is unusable.
+struct tminus_str_t tminus_simple_consumer_client_id(const struct tminus_simple_consumer_t *consumer);
+
+// Signs off and closes the connections. Receives under way end with `TMINUS_CLOSED`; a second shutdown does nothing. What
+// was not acknowledged comes again.
+tminus_status_t tminus_simple_consumer_shutdown(const struct tminus_simple_consumer_t *consumer,
+                                                const struct tminus_cancel_t *cancel,
+                                                struct tminus_error_t **error);
+
+// Shuts the consumer down if need be, and frees it. Submitted operations may still be under way: they complete as
+// `TMINUS_CLOSED` at the latest. Batches taken from it stay readable. NULL is allowed.
+void tminus_simple_consumer_free(struct tminus_simple_consumer_t *consumer);
+
+// Takes up to `max` (1..=32) messages and hides them from the group for `invisible_ms` (10 s to 12 h); acknowledge them by
+// `(*batch)->handles`. Waits at most `wait_ms` for the first one, negative: as the options say; if none came it is
+// `TMINUS_OK` with `*batch` NULL. Free the batch with `tminus_batch_free`. What a cancelled receive was given comes again
+// after `invisible_ms`.
+tminus_status_t tminus_simple_consumer_receive(const struct tminus_simple_consumer_t *consumer,
+                                               size_t max,
+                                               int64_t invisible_ms,
+                                               int64_t wait_ms,
+                                               const struct tminus_cancel_t *cancel,
+                                               struct tminus_batch_t **batch,
+                                               struct tminus_error_t **error);
+
+// Submits a receive: when this is `TMINUS_OK`, exactly one completion with `user_data` comes to `queue`, else none. `op`
+// may be NULL; `tminus_op_cancel` takes it.
+tminus_status_t tminus_simple_consumer_submit_receive(const struct tminus_simple_consumer_t *consumer,
+                                                      size_t max,
+                                                      int64_t invisible_ms,
+                                                      int64_t wait_ms,
+                                                      const struct tminus_queue_t *queue,
+                                                      uint64_t user_data,
+                                                      tminus_op_t *op,
+                                                      struct tminus_error_t **error);
+
+// Tells the server that a message was consumed. `TMINUS_INVALID_RECEIPT`: the handle is expired, was replaced, or is none;
+// the message comes again unless it was acknowledged before.
+tminus_status_t tminus_simple_consumer_ack(const struct tminus_simple_consumer_t *consumer,
+                                           const struct tminus_receipt_handle_t *handle,
+                                           const struct tminus_cancel_t *cancel,
+                                           struct tminus_error_t **error);
+
+// Submits an acknowledgement, whose completion has the status; see `tminus_simple_consumer_submit_receive`. The handle is
+// copied before this returns.
+tminus_status_t tminus_simple_consumer_submit_ack(const struct tminus_simple_consumer_t *consumer,
+                                                  const struct tminus_receipt_handle_t *handle,
+                                                  const struct tminus_queue_t *queue,
+                                                  uint64_t user_data,
+                                                  tminus_op_t *op,
+                                                  struct tminus_error_t **error);
+
+// Acknowledges `count` messages with one request a broker. `TMINUS_OK` says that all were tried: `*results` tells for each
+// handle, in their order, whether it succeeded. Free it with `tminus_receipt_handles_free`.
+tminus_status_t tminus_simple_consumer_ack_all(const struct tminus_simple_consumer_t *consumer,
+                                               const struct tminus_receipt_handle_t *handles,
+                                               size_t count,
+                                               const struct tminus_cancel_t *cancel,
+                                               struct tminus_receipt_handles_t **results,
+                                               struct tminus_error_t **error);
+
+// Submits acknowledgements, whose completion has the results as its `handles`; see `tminus_simple_consumer_submit_ack`.
+tminus_status_t tminus_simple_consumer_submit_ack_all(const struct tminus_simple_consumer_t *consumer,
+                                                      const struct tminus_receipt_handle_t *handles,
+                                                      size_t count,
+                                                      const struct tminus_queue_t *queue,
+                                                      uint64_t user_data,
+                                                      tminus_op_t *op,
+                                                      struct tminus_error_t **error);
+
+// Hides a received message until `invisible_ms` from now (0: it comes again at once; at most 12 h). `handle` ends;
+// `(*renewed)->handles[0]` takes its place. Free it with `tminus_receipt_handles_free`.
+tminus_status_t tminus_simple_consumer_change_invisible(const struct tminus_simple_consumer_t *consumer,
+                                                        const struct tminus_receipt_handle_t *handle,
+                                                        int64_t invisible_ms,
+                                                        const struct tminus_cancel_t *cancel,
+                                                        struct tminus_receipt_handles_t **renewed,
+                                                        struct tminus_error_t **error);
+
+// Submits a change, whose completion has the new handle in its `handles`; see `tminus_simple_consumer_submit_ack`.
+tminus_status_t tminus_simple_consumer_submit_change_invisible(const struct tminus_simple_consumer_t *consumer,
+                                                               const struct tminus_receipt_handle_t *handle,
+                                                               int64_t invisible_ms,
+                                                               const struct tminus_queue_t *queue,
+                                                               uint64_t user_data,
+                                                               tminus_op_t *op,
+                                                               struct tminus_error_t **error);
 
 // Fills broker options of `size` bytes with the defaults.
 tminus_status_t tminus_broker_options_init(struct tminus_broker_options_t *options,

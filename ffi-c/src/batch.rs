@@ -1,12 +1,17 @@
-//! Received messages that want to be settled.
+//! Received messages, and what is owed for them.
 
 use std::sync::Mutex;
 
-use tminus_core::{ConsumeResult, Delivery, MessageView, Settlement, message::properties};
+use tminus_core::{
+    ConsumeResult, Delivery, ReceiptHandle, Received, Result, Settlement, TransactionAnswer,
+    TransactionCheck, TransactionResolution,
+};
 
 use crate::boundary::{Handle, borrow, call, lock, quietly, take};
-use crate::data::{invalid, tminus_address_t, tminus_bytes_t, tminus_property_t, tminus_str_t};
+use crate::data::invalid;
 use crate::error::{tminus_error_t, tminus_status_t};
+use crate::message_view::{Lent, lend, tminus_message_view_t};
+use crate::receipt_handle::tminus_receipt_handle_t;
 
 /// Done.
 pub const TMINUS_CONSUME_SUCCESS: i32 = 0;
@@ -17,67 +22,41 @@ pub const TMINUS_CONSUME_RETRY_AFTER_LEVEL: i32 = 2;
 /// Give it up: move it to the group's dead letter queue.
 pub const TMINUS_CONSUME_DEAD_LETTER: i32 = 3;
 
-/// A received message. Everything in it lives as long as its batch; fields may be added at the end. Times are Unix ms.
-#[repr(C)]
-pub struct tminus_message_view_t {
-    /// Topic subscribed to (the original one for a retried message).
-    pub topic: tminus_str_t,
-    /// Content, decompressed.
-    pub body: tminus_bytes_t,
-    /// The producer's unique id, or the offset id where there is none.
-    pub message_id: tminus_str_t,
-    /// The server's id.
-    pub offset_message_id: tminus_str_t,
-    pub tag: tminus_str_t,
-    /// Index keys, separated by spaces.
-    pub keys: tminus_str_t,
-    /// Broker name, empty where unknown.
-    pub broker: tminus_str_t,
-    /// Everything set by producer, server and client.
-    pub properties: *const tminus_property_t,
-    pub property_count: usize,
-    /// Requested delivery time; -1 if the message was not scheduled to an absolute time.
-    pub deliver_at_ms: i64,
-    /// When the producer made it.
-    pub born_ms: i64,
-    /// When the broker stored it (for a scheduled message: when it became visible).
-    pub store_ms: i64,
-    /// Position in the queue.
-    pub queue_offset: i64,
-    /// Position in the broker's commit log.
-    pub commit_log_offset: i64,
-    /// Commit-log offset of the half message of a transaction.
-    pub prepared_transaction_offset: i64,
-    pub queue_id: i32,
-    /// How many times it was retried before this delivery.
-    pub reconsume_times: i32,
-    /// User flag.
-    pub flag: i32,
-    /// System flag bits.
-    pub sys_flag: i32,
-    /// CRC-32 of the stored body, masked to 31 bits.
-    pub body_crc: i32,
-    /// Record size in bytes on the broker.
-    pub store_size: i32,
-    /// The producer's address.
-    pub born_host: tminus_address_t,
-    /// The broker's address.
-    pub store_host: tminus_address_t,
-}
+/// It is not known yet how the transaction ends: the server asks again later.
+pub const TMINUS_TRANSACTION_UNKNOWN: i32 = 0;
+/// Consumers get the message.
+pub const TMINUS_TRANSACTION_COMMIT: i32 = 1;
+/// The message is dropped.
+pub const TMINUS_TRANSACTION_ROLLBACK: i32 = 2;
 
-/// Received messages. Made by the library, freed by `tminus_batch_free` (or `tminus_completions_free`).
+/// Received messages: of a push consumer, to be settled; of a simple consumer, to be acknowledged; or half messages whose
+/// transactions a server asks about, to be answered. Made by the library, freed by `tminus_batch_free` (or
+/// `tminus_completions_free`); fields may be added at the end.
 #[repr(C)]
 pub struct tminus_batch_t {
     /// `size` pointers.
     pub messages: *const *const tminus_message_view_t,
     pub size: usize,
+    /// `size` handles that acknowledge the messages of a simple consumer; NULL for others.
+    pub handles: *const tminus_receipt_handle_t,
 }
 
-/// A message with what its view lends.
-struct Lent {
-    view: tminus_message_view_t,
-    _properties: Vec<tminus_property_t>,
-    _message: MessageView,
+/// Messages on their way to the host.
+pub(crate) enum Batch {
+    /// Of a push consumer.
+    Delivered(Vec<Delivery>),
+    /// Of a simple consumer.
+    Received(Vec<Received>),
+    /// Half messages that a server asks about.
+    Asked(Vec<TransactionCheck>),
+}
+
+/// What the host owes for the messages, until it is done.
+enum Duties {
+    Settle(Mutex<Vec<Option<Settlement>>>),
+    /// The receipts do it, whether the batch lives or not.
+    Acknowledge,
+    Answer(Mutex<Vec<Option<TransactionAnswer>>>),
 }
 
 /// The batch, its messages and its duties; the host sees a pointer to the first field.
@@ -86,8 +65,10 @@ pub(crate) struct Owned {
     view: tminus_batch_t,
     process: u32,
     pointers: Vec<*const tminus_message_view_t>,
+    handles: Vec<tminus_receipt_handle_t>,
     messages: Vec<Lent>,
-    settlements: Mutex<Vec<Option<Settlement>>>,
+    receipts: Vec<ReceiptHandle>,
+    duties: Duties,
 }
 
 impl Handle for Owned {
@@ -98,52 +79,69 @@ impl Handle for Owned {
     }
 }
 
-fn lend(message: MessageView) -> Lent {
-    let lent: Vec<_> =
-        message.properties.iter().map(|(name, value)| tminus_property_t::lend(name, value)).collect();
-    let view = tminus_message_view_t {
-        topic: tminus_str_t::lend(&message.topic),
-        body: tminus_bytes_t::lend(&message.body),
-        message_id: tminus_str_t::lend(&message.message_id),
-        offset_message_id: tminus_str_t::lend(&message.offset_message_id),
-        tag: tminus_str_t::lend_option(message.tag()),
-        keys: tminus_str_t::lend_option(message.property(properties::KEYS)),
-        broker: tminus_str_t::lend(&message.broker),
-        properties: lent.as_ptr(),
-        property_count: lent.len(),
-        deliver_at_ms: message.deliver_at_ms().unwrap_or(-1),
-        born_ms: message.born_timestamp,
-        store_ms: message.store_timestamp,
-        queue_offset: message.queue_offset,
-        commit_log_offset: message.commit_log_offset,
-        prepared_transaction_offset: message.prepared_transaction_offset,
-        queue_id: message.queue_id,
-        reconsume_times: message.reconsume_times,
-        flag: message.flag,
-        sys_flag: message.sys_flag,
-        body_crc: message.body_crc,
-        store_size: message.store_size,
-        born_host: message.born_host.into(),
-        store_host: message.store_host.into(),
+/// Hands messages to the host.
+pub(crate) fn give(batch: Batch) -> *mut tminus_batch_t {
+    let (mut messages, mut receipts) = (Vec::new(), Vec::new());
+    let duties = match batch {
+        Batch::Delivered(deliveries) => Duties::Settle(Mutex::new(
+            deliveries
+                .into_iter()
+                .map(|Delivery { message, settlement }| {
+                    messages.push(lend(message, false));
+                    Some(settlement)
+                })
+                .collect(),
+        )),
+        Batch::Received(received) => {
+            for Received { message, receipt, corrupted } in received {
+                messages.push(lend(message, corrupted));
+                receipts.push(receipt);
+            }
+            Duties::Acknowledge
+        }
+        Batch::Asked(checks) => Duties::Answer(Mutex::new(
+            checks
+                .into_iter()
+                .map(|TransactionCheck { message, answer }| {
+                    messages.push(lend(message, false));
+                    Some(answer)
+                })
+                .collect(),
+        )),
     };
-    // Moving the message moves the headers of its texts, not what they point to.
-    Lent { view, _properties: lent, _message: message }
+    // The messages and receipts stay where they are from here on.
+    let pointers: Vec<_> = messages.iter().map(|lent| &raw const lent.view).collect();
+    let handles: Vec<_> = receipts.iter().map(tminus_receipt_handle_t::lend).collect();
+    let view = tminus_batch_t {
+        messages: pointers.as_ptr(),
+        size: pointers.len(),
+        handles: if handles.is_empty() { std::ptr::null() } else { handles.as_ptr() },
+    };
+    let process = std::process::id();
+    Box::into_raw(Box::new(Owned { view, process, pointers, handles, messages, receipts, duties })).cast()
 }
 
-/// Hands deliveries to the host.
-pub(crate) fn give(deliveries: Vec<Delivery>) -> *mut tminus_batch_t {
-    let mut messages = Vec::with_capacity(deliveries.len());
-    let mut settlements = Vec::with_capacity(deliveries.len());
-    for Delivery { message, settlement } in deliveries {
-        messages.push(lend(message));
-        settlements.push(Some(settlement));
+/// Takes what is owed for message `index`, once.
+fn take_one<T>(open: &Mutex<Vec<Option<T>>>, index: usize, operation: &'static str, done: &str) -> Result<T> {
+    let mut open = lock(open);
+    let size = open.len();
+    let slot = open
+        .get_mut(index)
+        .ok_or_else(|| invalid(operation, format!("message {index} of a batch of {size}")))?;
+    slot.take()
+        .ok_or_else(|| invalid(operation, format!("message {index} was {done} before; once is enough")))
+}
+
+impl Owned {
+    fn settlements(&self) -> Result<&Mutex<Vec<Option<Settlement>>>> {
+        match &self.duties {
+            Duties::Settle(open) => Ok(open),
+            Duties::Acknowledge => {
+                Err(invalid("settle", "messages of a simple consumer are acknowledged by their handles"))
+            }
+            Duties::Answer(_) => Err(invalid("settle", "questions about transactions are answered")),
+        }
     }
-    // The messages stay where they are from here on.
-    let pointers: Vec<_> = messages.iter().map(|lent| &raw const lent.view).collect();
-    let view = tminus_batch_t { messages: pointers.as_ptr(), size: pointers.len() };
-    let settlements = Mutex::new(settlements);
-    Box::into_raw(Box::new(Owned { view, process: std::process::id(), pointers, messages, settlements }))
-        .cast()
 }
 
 /// Says what became of message `index`: `TMINUS_CONSUME_*`, with `level` for `RETRY_AFTER_LEVEL`, else 0. Returns at
@@ -163,13 +161,7 @@ pub unsafe extern "C" fn tminus_batch_settle(
         let result = consume_result(result, level)?;
         // SAFETY: the host passes NULL or a live batch, which is an `Owned` from `give`.
         let batch = unsafe { borrow(batch.cast::<Owned>(), "settle")? };
-        let settlement = match lock(&batch.settlements).get_mut(index) {
-            None => Err(invalid("settle", format!("message {index} of a batch of {}", batch.view.size))),
-            Some(slot) => slot
-                .take()
-                .ok_or_else(|| invalid("settle", format!("message {index} was settled before; settle once"))),
-        }?;
-        settlement.settle(result);
+        take_one(batch.settlements()?, index, "settle", "settled")?.settle(result);
         Ok(())
     })
 }
@@ -189,13 +181,53 @@ pub unsafe extern "C" fn tminus_batch_settle_all(
         let result = consume_result(result, level)?;
         // SAFETY: the host passes NULL or a live batch, which is an `Owned` from `give`.
         let batch = unsafe { borrow(batch.cast::<Owned>(), "settle")? };
-        let open: Vec<_> = lock(&batch.settlements).iter_mut().filter_map(Option::take).collect();
+        let open: Vec<_> = lock(batch.settlements()?).iter_mut().filter_map(Option::take).collect();
         open.into_iter().for_each(|settlement| settlement.settle(result));
         Ok(())
     })
 }
 
-fn consume_result(result: i32, level: i32) -> tminus_core::Result<ConsumeResult> {
+/// Answers how the transaction of half message `index` ends: `TMINUS_TRANSACTION_*`. Returns at once. Any thread may
+/// answer, each question once; one that is freed unanswered counts as unknown.
+///
+/// # Safety
+/// As `tminus_batch_settle`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tminus_batch_answer(
+    batch: *const tminus_batch_t,
+    index: usize,
+    resolution: i32,
+    error: *mut *mut tminus_error_t,
+) -> tminus_status_t {
+    call(error, "answer", || {
+        let resolution = transaction_resolution(resolution, "answer")?;
+        // SAFETY: the host passes NULL or a live batch, which is an `Owned` from `give`.
+        match &unsafe { borrow(batch.cast::<Owned>(), "answer")? }.duties {
+            Duties::Answer(open) => take_one(open, index, "answer", "answered")?.resolve(resolution),
+            Duties::Settle(_) | Duties::Acknowledge => {
+                return Err(invalid("answer", "this batch holds no questions about transactions"));
+            }
+        }
+        Ok(())
+    })
+}
+
+pub(crate) fn transaction_resolution(
+    resolution: i32,
+    operation: &'static str,
+) -> Result<TransactionResolution> {
+    Ok(match resolution {
+        TMINUS_TRANSACTION_UNKNOWN => TransactionResolution::Unknown,
+        TMINUS_TRANSACTION_COMMIT => TransactionResolution::Commit,
+        TMINUS_TRANSACTION_ROLLBACK => TransactionResolution::Rollback,
+        other => {
+            let text = format!("the resolution is {other}; use one of TMINUS_TRANSACTION_*");
+            return Err(invalid(operation, text));
+        }
+    })
+}
+
+fn consume_result(result: i32, level: i32) -> Result<ConsumeResult> {
     Ok(match result {
         TMINUS_CONSUME_SUCCESS => ConsumeResult::Success,
         TMINUS_CONSUME_RETRY_LATER => ConsumeResult::RetryLater,
@@ -210,7 +242,8 @@ fn consume_result(result: i32, level: i32) -> tminus_core::Result<ConsumeResult>
     })
 }
 
-/// Frees a batch and its views; messages not settled are retried later. NULL is allowed.
+/// Frees a batch and its views; messages not settled are retried later, questions not answered count as unknown. NULL is
+/// allowed.
 ///
 /// # Safety
 /// `batch` is NULL or a live batch that no call uses.

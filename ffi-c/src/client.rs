@@ -36,7 +36,7 @@ pub struct tminus_credentials_t {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct tminus_tls_t {
-    /// 1: use TLS even if the endpoint does not ask for it (`remotings://`).
+    /// 1: use TLS even if the endpoint does not ask for it (`remotings://`, `grpcs://`).
     pub enabled: i32,
     /// 1: do not verify the server's certificate.
     pub insecure: i32,
@@ -56,7 +56,8 @@ pub struct tminus_client_options_t {
     pub struct_size: u32,
     /// `TMINUS_SERVER_*`. Default auto.
     pub server_kind: i32,
-    /// Name servers: `host:port`, several separated by `;`; `remotings://` in front for TLS. Required.
+    /// Name servers: `host:port` or `remoting://host:port`; or proxies: `grpc://host:port`. Several separated by `;`;
+    /// `remotings://` and `grpcs://` for TLS. Required.
     pub endpoint: tminus_str_t,
     pub credentials: tminus_credentials_t,
     pub tls: tminus_tls_t,

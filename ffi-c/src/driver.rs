@@ -8,16 +8,21 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use tminus_core::{Delivery, Outcome, Result, SendReceipt};
+use tminus_core::{Outcome, ReceiptHandle, Result, SendReceipt};
 use tokio::sync::Notify;
 
+use crate::batch::Batch;
 use crate::boundary::{cancelled, lock, panicked};
 use crate::queue::Shared;
 
 /// What an operation brings when it succeeds.
 pub(crate) enum Payload {
+    /// That it succeeded.
+    Nothing,
     Sent(SendReceipt),
-    Received(Vec<Delivery>),
+    Batch(Batch),
+    /// Receipts with a result each.
+    Handles(Vec<ReceiptHandle>, Vec<Result<()>>),
 }
 
 /// The kind of an operation: its name in errors and what a cancellation leaves open.
@@ -25,6 +30,10 @@ pub(crate) enum Payload {
 pub(crate) enum Kind {
     Send,
     Receive,
+    Checks,
+    EndTransaction,
+    Ack,
+    ChangeInvisible,
 }
 
 impl Kind {
@@ -32,13 +41,18 @@ impl Kind {
         match self {
             Kind::Send => "send",
             Kind::Receive => "receive",
+            Kind::Checks => "receive checks",
+            Kind::EndTransaction => "end transaction",
+            Kind::Ack => "ack",
+            Kind::ChangeInvisible => "change invisible",
         }
     }
 
-    fn interrupted(self) -> Outcome {
+    /// What is known when it is cancelled: all but the receives may have had their effect.
+    pub(crate) fn interrupted(self) -> Outcome {
         match self {
-            Kind::Send => Outcome::MaybeSent,
-            Kind::Receive => Outcome::NotSent,
+            Kind::Receive | Kind::Checks => Outcome::NotSent,
+            Kind::Send | Kind::EndTransaction | Kind::Ack | Kind::ChangeInvisible => Outcome::MaybeSent,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! A message on its way out.
 
+use std::mem::offset_of;
+
 use tminus_core::{DeliveryTime, Error, ErrorKind, Message, Result, clock};
 
 use crate::boundary::wait_ms;
 use crate::data::{invalid, slice, tminus_bytes_t, tminus_property_t, tminus_str_t};
-use crate::settings::{Growing, read};
+use crate::settings::{Growing, count, read};
 
 /// Not scheduled (or scheduled by a raw property such as `__STARTDELIVERTIME`).
 pub const TMINUS_DELIVERY_NONE: i32 = 0;
@@ -37,12 +39,18 @@ pub struct tminus_message_t {
     pub delivery: i32,
     pub reserved: i32,
     pub delivery_value: i64,
+    /// Messages of one group keep their order on a FIFO topic (over remoting: go to one queue).
+    pub message_group: tminus_str_t,
+    /// 1: `priority` counts. Default 0: none.
+    pub has_priority: i32,
+    /// 0 and up, for topics that keep priorities.
+    pub priority: i32,
 }
 
 // SAFETY: repr(C), size first, integers and pointers only.
 unsafe impl Growing for tminus_message_t {
     const NAME: &'static str = "tminus_message_t";
-    const FIRST_SIZE: usize = size_of::<Self>();
+    const FIRST_SIZE: usize = offset_of!(Self, message_group);
 
     fn defaults() -> Result<Self> {
         Ok(Self {
@@ -57,6 +65,9 @@ unsafe impl Growing for tminus_message_t {
             delivery: TMINUS_DELIVERY_NONE,
             reserved: 0,
             delivery_value: 0,
+            message_group: tminus_str_t::NONE,
+            has_priority: 0,
+            priority: 0,
         })
     }
 }
@@ -76,6 +87,12 @@ pub(crate) unsafe fn copy(given: *const tminus_message_t) -> Result<Message> {
             .flag(given.flag)
             .tag(given.tag.read("tag", "send")?)
             .keys(given.keys.read_option("keys", "send")?);
+        if let Some(group) = given.message_group.read_option("message_group", "send")? {
+            message = message.message_group(group);
+        }
+        if given.has_priority != 0 {
+            message = message.priority(count(given.priority.into(), "priority", "send")?);
+        }
         for property in slice(given.properties, given.property_count, "properties", "send")? {
             let (name, value) = (
                 property.name.read("property name", "send")?,

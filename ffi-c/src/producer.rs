@@ -1,7 +1,7 @@
 //! The producer.
 
 use tminus_core::runtime::handle as runtime;
-use tminus_core::{Outcome, Producer};
+use tminus_core::{Outcome, Producer, TransactionChecks};
 
 use crate::boundary::{Handle, Out, block_on, borrow, call, quietly, take};
 use crate::cancel::tminus_cancel_t;
@@ -10,11 +10,14 @@ use crate::data::tminus_str_t;
 use crate::error::{tminus_error_t, tminus_status_t};
 use crate::message_queue::{self, tminus_message_queues_t};
 use crate::producer_options::{self, tminus_producer_options_t};
+use crate::text::{self, tminus_text_t};
 
 /// Sends messages. Any thread may use it.
 pub struct tminus_producer_t {
     process: u32,
     pub(crate) producer: Producer,
+    /// Questions about transactions, where the host takes them.
+    pub(crate) checks: Option<TransactionChecks>,
 }
 
 impl Handle for tminus_producer_t {
@@ -25,7 +28,7 @@ impl Handle for tminus_producer_t {
     }
 }
 
-/// Starts a producer: checks the options and connects to a name server. `options` NULL: all defaults. Free it with
+/// Starts a producer: checks the options and connects to a name server or proxy. `options` NULL: all defaults. Free it with
 /// `tminus_producer_free`.
 ///
 /// # Safety
@@ -41,11 +44,13 @@ pub unsafe extern "C" fn tminus_producer_start(
     call(error, "start", || {
         let out = Out::new(out, "out", "start")?;
         // SAFETY: the host passes readable options and NULL or a live token.
-        let producer = unsafe {
-            let options = producer_options::copy(client, options)?;
-            block_on(cancel, "start", Outcome::NotSent, Producer::start(options))?
+        let (producer, checks) = unsafe {
+            let (options, take_checks) = producer_options::copy(client, options)?;
+            let start = Producer::start_with_checks(options);
+            let (producer, checks) = block_on(cancel, "start", Outcome::NotSent, start)?;
+            (producer, take_checks.then_some(checks))
         };
-        out.give(tminus_producer_t { process: std::process::id(), producer });
+        out.give(tminus_producer_t { process: std::process::id(), producer, checks });
         Ok(())
     })
 }
@@ -71,6 +76,36 @@ pub unsafe extern "C" fn tminus_producer_queues(
             block_on(cancel, "queues", Outcome::NotSent, producer.producer.queues(topic))?
         };
         out.set(message_queue::give(queues));
+        Ok(())
+    })
+}
+
+/// Takes back a scheduled message of `topic` that is not delivered yet, by the `recall_handle` of its receipt.
+/// `message_id` (may be NULL) gets its id; free it with `tminus_text_free`.
+///
+/// # Safety
+/// Pointers are NULL or valid as their types say; `message_id` and `error` are places for one pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tminus_producer_recall(
+    producer: *const tminus_producer_t,
+    topic: tminus_str_t,
+    recall_handle: tminus_str_t,
+    cancel: *const tminus_cancel_t,
+    message_id: *mut *mut tminus_text_t,
+    error: *mut *mut tminus_error_t,
+) -> tminus_status_t {
+    call(error, "recall", || {
+        // SAFETY: the host passes a live producer, readable texts, and NULL or a live token.
+        let recalled = unsafe {
+            let producer = borrow(producer, "recall")?;
+            let (topic, handle) =
+                (topic.read("topic", "recall")?, recall_handle.read("recall_handle", "recall")?);
+            block_on(cancel, "recall", Outcome::MaybeSent, producer.producer.recall(topic, handle))?
+        };
+        if !message_id.is_null() {
+            // SAFETY: the host passes NULL or a place for one pointer.
+            unsafe { message_id.write(text::give(recalled)) };
+        }
         Ok(())
     })
 }

@@ -1,11 +1,13 @@
 //! Settings of a producer.
 
+use std::mem::offset_of;
+
 use tminus_core::message::{BeyondPolicy, DelayLimits, PastPolicy};
 use tminus_core::{ProducerOptions, Result};
 
 use crate::boundary::call;
 use crate::client::{self, tminus_client_options_t};
-use crate::data::tminus_str_t;
+use crate::data::{slice, tminus_str_t};
 use crate::error::{tminus_error_t, tminus_status_t};
 use crate::settings::{Growing, count, duration, init, ms, read};
 
@@ -34,12 +36,20 @@ pub struct tminus_producer_options_t {
     pub delay_allow_beyond: i32,
     /// Queue count of a topic that the first send creates. Default 4.
     pub default_topic_queues: i32,
+    /// Topics that are looked up at the start, so that it fails early. Over gRPC a producer of transactions is asked
+    /// about those of its topics only. Default none.
+    pub topics: *const tminus_str_t,
+    pub topic_count: usize,
+    /// 1: the host takes the servers' questions about transactions with `tminus_producer_receive_checks` or
+    /// `_submit_receive_checks`. Default 0: servers are told that nothing is known.
+    pub take_checks: i32,
+    pub reserved: i32,
 }
 
 // SAFETY: repr(C), size first, integers and pointers only.
 unsafe impl Growing for tminus_producer_options_t {
     const NAME: &'static str = "tminus_producer_options_t";
-    const FIRST_SIZE: usize = size_of::<Self>();
+    const FIRST_SIZE: usize = offset_of!(Self, topics);
 
     fn defaults() -> Result<Self> {
         let core = ProducerOptions::new("localhost:9876")?;
@@ -55,27 +65,34 @@ unsafe impl Growing for tminus_producer_options_t {
             delay_refuse_past: i32::from(core.delay_limits.past == PastPolicy::Refuse),
             delay_allow_beyond: i32::from(core.delay_limits.beyond == BeyondPolicy::LetServerDecide),
             default_topic_queues: core.default_topic_queues,
+            topics: std::ptr::null(),
+            topic_count: 0,
+            take_checks: 0,
+            reserved: 0,
         })
     }
 }
 
-/// Copies the settings of the host.
+/// Copies the settings of the host; the second is whether it takes the questions about transactions.
 ///
 /// # Safety
 /// Both are NULL or readable options, and so is all they point to.
 pub(crate) unsafe fn copy(
     client: *const tminus_client_options_t,
     given: *const tminus_producer_options_t,
-) -> Result<ProducerOptions> {
+) -> Result<(ProducerOptions, bool)> {
     // SAFETY: the caller's promise.
-    let (client, given, group) = unsafe {
+    let (given, mut options) = unsafe {
         let given = read(given, "start")?;
-        (client::copy(client, "start")?, given, given.group.read_option("group", "start")?)
+        let mut options = ProducerOptions::with_client(client::copy(client, "start")?);
+        if let Some(group) = given.group.read_option("group", "start")? {
+            options.group = group.to_owned();
+        }
+        for topic in slice(given.topics, given.topic_count, "topics", "start")? {
+            options.topics.push(topic.read("topic", "start")?.to_owned());
+        }
+        (given, options)
     };
-    let mut options = ProducerOptions::with_client(client);
-    if let Some(group) = group {
-        options.group = group.to_owned();
-    }
     options.retries = count(given.retries.into(), "retries", "start")?;
     options.send_timeout = duration(given.send_timeout_ms, "send_timeout_ms", "start")?;
     options.max_body_bytes = count(given.max_body_bytes, "max_body_bytes", "start")?;
@@ -91,7 +108,7 @@ pub(crate) unsafe fn copy(
             BeyondPolicy::Refuse
         },
     };
-    Ok(options)
+    Ok((options, given.take_checks != 0))
 }
 
 /// Fills producer options of `size` bytes with the defaults.

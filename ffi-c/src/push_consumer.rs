@@ -5,7 +5,7 @@ use std::time::Duration;
 use tminus_core::runtime::handle as runtime;
 use tminus_core::{Deliveries, Delivery, Error, ErrorKind, Outcome, PushConsumer, Result};
 
-use crate::batch::{self, tminus_batch_t};
+use crate::batch::{self, Batch, tminus_batch_t};
 use crate::boundary::{Handle, Out, block_on, borrow, call, quietly, take, wait_ms};
 use crate::cancel::tminus_cancel_t;
 use crate::client::tminus_client_options_t;
@@ -177,7 +177,9 @@ pub unsafe extern "C" fn tminus_push_consumer_receive(
                 tokio::time::timeout(limit, next).await.ok().transpose()
             })?
         };
-        out.set(received.map_or(std::ptr::null_mut(), batch::give));
+        out.set(
+            received.map_or(std::ptr::null_mut(), |deliveries| batch::give(Batch::Delivered(deliveries))),
+        );
         Ok(())
     })
 }
@@ -201,13 +203,9 @@ pub unsafe extern "C" fn tminus_push_consumer_submit_receive(
         // SAFETY: the host passes a live consumer and a live queue.
         let (consumer, queue) = unsafe { (borrow(consumer, "receive")?, borrow(queue, "receive")?) };
         let next = next(consumer.deliveries.clone(), max);
-        let id =
-            queue.submit(Kind::Receive, user_data, Box::pin(async { next.await.map(Payload::Received) }))?;
-        if !op.is_null() {
-            // SAFETY: the host passes NULL or a place for one value.
-            unsafe { op.write(id) };
-        }
-        Ok(())
+        let work = async { next.await.map(|deliveries| Payload::Batch(Batch::Delivered(deliveries))) };
+        // SAFETY: the host passes NULL or a place for one value.
+        unsafe { queue.submit(Kind::Receive, user_data, op, work) }
     })
 }
 

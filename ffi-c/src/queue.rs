@@ -12,7 +12,7 @@ use tminus_core::{Error, ErrorKind, Result};
 use crate::boundary::{Handle, Out, borrow, call, lock, quietly, take, wait_ms};
 use crate::completion::{tminus_completion_t, tminus_completions_free, tminus_op_t};
 use crate::data::invalid;
-use crate::driver::{Driver, Finished, Kind, Operation, Work, run};
+use crate::driver::{Driver, Finished, Kind, Operation, Payload, Work, run};
 use crate::error::{tminus_error_t, tminus_status_t};
 
 /// What the host's threads and the driver share.
@@ -147,8 +147,26 @@ impl Handle for tminus_queue_t {
 }
 
 impl tminus_queue_t {
-    /// Accepts an operation, of which exactly one completion will tell.
-    pub(crate) fn submit(&self, kind: Kind, user_data: u64, work: Work) -> Result<u64> {
+    /// Accepts an operation, of which exactly one completion will tell, and names it to the host in `op`.
+    ///
+    /// # Safety
+    /// `op` is NULL or a place for one value.
+    pub(crate) unsafe fn submit(
+        &self,
+        kind: Kind,
+        user_data: u64,
+        op: *mut tminus_op_t,
+        work: impl Future<Output = Result<Payload>> + Send + 'static,
+    ) -> Result<()> {
+        let id = self.accept(kind, user_data, Box::pin(work))?;
+        if !op.is_null() {
+            // SAFETY: the caller's promise.
+            unsafe { op.write(id) };
+        }
+        Ok(())
+    }
+
+    fn accept(&self, kind: Kind, user_data: u64, work: Work) -> Result<tminus_op_t> {
         let id = self.shared.next_op.fetch_add(1, Ordering::Relaxed);
         let operation = Operation::new(id, user_data, kind, self.shared.clone(), work);
         {

@@ -1,8 +1,8 @@
 //! What the server said about a stored message.
 
-use tminus_core::SendReceipt;
+use tminus_core::{MessageQueue, Result, SendReceipt, SendStatus};
 
-use crate::data::tminus_str_t;
+use crate::data::{invalid, tminus_str_t};
 
 /// Stored as configured.
 pub const TMINUS_SEND_OK: i32 = 0;
@@ -61,6 +61,43 @@ pub(crate) fn give(receipt: SendReceipt) -> *mut tminus_receipt_t {
     };
     // Moving the receipt moves the strings' headers, not the text they point to.
     Box::into_raw(Box::new(Owned { view, receipt })).cast()
+}
+
+/// Copies a receipt that the host passes back; it may have been made by the host, so only what the header shows is read.
+///
+/// # Safety
+/// `given` is NULL or readable, and so are its texts.
+pub(crate) unsafe fn copy(given: *const tminus_receipt_t, operation: &'static str) -> Result<SendReceipt> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let given = given.as_ref().ok_or_else(|| invalid(operation, "the receipt is NULL"))?;
+        let text = |text: tminus_str_t, what| text.read(what, operation).map(str::to_owned);
+        let option =
+            |text: tminus_str_t, what| text.read_option(what, operation).map(|text| text.map(str::to_owned));
+        Ok(SendReceipt {
+            status: match given.send_status {
+                TMINUS_SEND_OK => SendStatus::Ok,
+                TMINUS_SEND_FLUSH_DISK_TIMEOUT => SendStatus::FlushDiskTimeout,
+                TMINUS_SEND_FLUSH_SLAVE_TIMEOUT => SendStatus::FlushSlaveTimeout,
+                TMINUS_SEND_SLAVE_NOT_AVAILABLE => SendStatus::SlaveNotAvailable,
+                other => {
+                    let text = format!("send_status is {other}; use one of TMINUS_SEND_*");
+                    return Err(invalid(operation, text));
+                }
+            },
+            message_id: text(given.message_id, "receipt.message_id")?,
+            offset_message_id: text(given.offset_message_id, "receipt.offset_message_id")?,
+            queue: MessageQueue {
+                topic: text(given.topic, "receipt.topic")?,
+                broker: text(given.broker, "receipt.broker")?,
+                id: given.queue_id,
+            },
+            queue_offset: given.queue_offset,
+            transaction_id: option(given.transaction_id, "receipt.transaction_id")?,
+            recall_handle: option(given.recall_handle, "receipt.recall_handle")?,
+            region: option(given.region, "receipt.region")?,
+        })
+    }
 }
 
 /// Frees a receipt. NULL is allowed.

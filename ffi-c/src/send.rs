@@ -161,13 +161,9 @@ unsafe fn submit(
     let (producer, queue, request) =
         unsafe { (borrow(producer, "send")?, borrow(queue, "send")?, Request::new(cargo()?, options)?) };
     let producer = producer.producer.clone();
-    let work = Box::pin(async move { request.run(producer).await.map(Payload::Sent) });
-    let id = queue.submit(Kind::Send, user_data, work)?;
-    if !op.is_null() {
-        // SAFETY: the host passes NULL or a place for one value.
-        unsafe { op.write(id) };
-    }
-    Ok(())
+    let work = async move { request.run(producer).await.map(Payload::Sent) };
+    // SAFETY: the caller's promise.
+    unsafe { queue.submit(Kind::Send, user_data, op, work) }
 }
 
 /// Sends a message and waits for the receipt. `options` NULL: the producer's deadline, any queue. `receipt` may be NULL.

@@ -8,7 +8,7 @@ use std::path::Path;
 use tminus_core::ErrorKind;
 
 /// The nouns in the order of the header.
-const NOUNS: [&str; 20] = [
+const NOUNS: [&str; 27] = [
     "data",
     "version",
     "error",
@@ -17,15 +17,22 @@ const NOUNS: [&str; 20] = [
     "message",
     "message_queue",
     "receipt",
+    "text",
+    "receipt_handle",
+    "message_view",
     "batch",
     "completion",
     "queue",
     "producer_options",
     "producer",
     "send",
+    "transaction",
     "subscription",
     "push_consumer_options",
     "push_consumer",
+    "simple_consumer_options",
+    "simple_consumer",
+    "receive",
     "broker_options",
     "broker",
     "log",

@@ -42,22 +42,28 @@ fn the_c_compiler_agrees() {
             send_status queue_id queue_offset message_id offset_message_id topic broker transaction_id
             recall_handle region
         }
+        tminus_text_t { text }
+        tminus_receipt_handle_t { topic broker message_id handle }
+        tminus_receipt_handles_t { handles errors size failed }
         tminus_bytes_t { data len }
         tminus_property_t { name value }
         tminus_address_t { ip port ip_len reserved }
         tminus_message_view_t {
             topic body message_id offset_message_id tag keys broker properties property_count deliver_at_ms
             born_ms store_ms queue_offset commit_log_offset prepared_transaction_offset queue_id
-            reconsume_times flag sys_flag body_crc store_size born_host store_host
+            reconsume_times flag sys_flag body_crc store_size born_host store_host message_group
+            delivery_attempt is_corrupted
         }
-        tminus_batch_t { messages size }
-        tminus_completion_t { user_data op kind status error receipt batch reserved }
+        tminus_batch_t { messages size handles }
+        tminus_completion_t { user_data op kind status error receipt batch handles }
         tminus_producer_options_t {
             struct_size retries group send_timeout_ms max_body_bytes compress_above_bytes delay_max_ahead_ms
-            compress_level delay_refuse_past delay_allow_beyond default_topic_queues
+            compress_level delay_refuse_past delay_allow_beyond default_topic_queues topics topic_count take_checks
+            reserved
         }
         tminus_message_t {
             struct_size flag topic body tag keys properties property_count delivery reserved delivery_value
+            message_group has_priority priority
         }
         tminus_send_options_t { struct_size reserved timeout_ms sharding_key queue }
         tminus_push_consumer_options_t {
@@ -65,6 +71,7 @@ fn the_c_compiler_agrees() {
             consume_timeout_ms pull_batch cached_messages_per_queue cached_bytes_per_queue long_poll_ms
             offset_commit_interval_ms rebalance_interval_ms
         }
+        tminus_simple_consumer_options_t { struct_size reserved group await_ms }
         tminus_subscription_t { topic expression filter reserved }
         tminus_broker_options_t {
             struct_size persona listen name join virtual_clock auto_create_topics clock_start_ms queues tls

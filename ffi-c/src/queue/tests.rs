@@ -6,7 +6,6 @@ use std::task::Poll;
 use tminus_core::Outcome;
 
 use super::*;
-use crate::driver::Payload;
 
 fn queue() -> Box<tminus_queue_t> {
     let mut queue = null_mut();
@@ -35,10 +34,10 @@ fn ended(mut completion: tminus_completion_t) -> (u64, i32, Option<i32>) {
 #[test]
 fn a_panic_becomes_a_completion_and_the_queue_lives_on() {
     let queue = queue();
-    queue.submit(Kind::Send, 1, Box::pin(async { panic!("on purpose") })).unwrap();
+    queue.accept(Kind::Send, 1, Box::pin(async { panic!("on purpose") })).unwrap();
     let internal = ErrorKind::Internal as i32;
     assert_eq!(ended(wait(&queue).unwrap()), (1, internal, Some(Outcome::MaybeSent as i32)));
-    queue.submit(Kind::Receive, 2, Box::pin(async { Ok(Payload::Received(Vec::new())) })).unwrap();
+    queue.accept(Kind::Receive, 2, Box::pin(async { Ok(Payload::Nothing) })).unwrap();
     assert_eq!(ended(wait(&queue).unwrap()), (2, 0, None));
 }
 
@@ -50,9 +49,9 @@ fn many_that_end_together_all_arrive() {
         let mut go = go.subscribe();
         let work = async move {
             let _ = go.wait_for(|go| *go).await;
-            Ok(Payload::Received(Vec::new()))
+            Ok(Payload::Nothing)
         };
-        queue.submit(Kind::Receive, user_data, Box::pin(work)).unwrap();
+        queue.accept(Kind::Receive, user_data, Box::pin(work)).unwrap();
     }
     go.send_replace(true);
     let mut seen = [false; 100];
@@ -73,10 +72,10 @@ fn many_that_end_together_all_arrive() {
 fn what_is_pending_at_the_end_is_cancelled_once() {
     let queue = queue();
     for user_data in 0..3 {
-        queue.submit(Kind::Send, user_data, Box::pin(std::future::pending())).unwrap();
+        queue.accept(Kind::Send, user_data, Box::pin(std::future::pending())).unwrap();
     }
     queue.shutdown();
-    let refused = queue.submit(Kind::Send, 9, Box::pin(std::future::pending()));
+    let refused = queue.accept(Kind::Send, 9, Box::pin(std::future::pending()));
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Closed);
     let mut seen: Vec<_> = (0..3).map(|_| ended(wait(&queue).unwrap())).collect();
     seen.sort_unstable();
@@ -92,8 +91,8 @@ fn what_wakes_itself_while_it_is_polled_is_polled_again() {
     let work = std::future::poll_fn(move |cx| {
         left -= 1;
         cx.waker().wake_by_ref();
-        if left == 0 { Poll::Ready(Ok(Payload::Received(Vec::new()))) } else { Poll::Pending }
+        if left == 0 { Poll::Ready(Ok(Payload::Nothing)) } else { Poll::Pending }
     });
-    queue.submit(Kind::Receive, 1, Box::pin(work)).unwrap();
+    queue.accept(Kind::Receive, 1, Box::pin(work)).unwrap();
     assert_eq!(ended(wait(&queue).unwrap()), (1, 0, None));
 }

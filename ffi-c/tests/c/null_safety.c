@@ -13,8 +13,12 @@ static void objects_are_missing(void)
     tminus_message_t message = message_for("topic", "body");
     tminus_subscription_t subscription = {.topic = tminus_str("topic")};
     tminus_fault_t fault = {.kind = TMINUS_FAULT_SWALLOW};
+    tminus_receipt_handle_t handle = {.handle = tminus_str("handle")};
+    tminus_receipt_t half = {.transaction_id = tminus_str("transaction")};
     tminus_batch_t *batch = NULL;
     tminus_message_queues_t *queues = NULL;
+    tminus_receipt_t *receipt = NULL;
+    tminus_receipt_handles_t *handles = NULL;
 
     REFUSED(tminus_cancel_fire(NULL, &error));
     REFUSED(tminus_queue_wait(NULL, &completion, 1, 0, &number, &error));
@@ -28,6 +32,24 @@ static void objects_are_missing(void)
     REFUSED(tminus_producer_submit_send_batch(NULL, &message, 1, NULL, NULL, 0, NULL, &error));
     REFUSED(tminus_producer_queues(NULL, tminus_str("topic"), NULL, &queues, &error));
     REFUSED(tminus_producer_shutdown(NULL, NULL, &error));
+    REFUSED(tminus_producer_recall(NULL, tminus_str("topic"), tminus_str("handle"), NULL, NULL, &error));
+    REFUSED(tminus_producer_send_transaction(NULL, &message, NULL, &receipt, &error));
+    REFUSED(tminus_producer_submit_send_transaction(NULL, &message, NULL, 0, NULL, &error));
+    REFUSED(tminus_producer_end_transaction(NULL, &half, TMINUS_TRANSACTION_COMMIT, NULL, &error));
+    REFUSED(tminus_producer_submit_end_transaction(NULL, &half, TMINUS_TRANSACTION_COMMIT, NULL, 0, NULL, &error));
+    REFUSED(tminus_producer_receive_checks(NULL, 1, 0, NULL, &batch, &error));
+    REFUSED(tminus_producer_submit_receive_checks(NULL, 1, NULL, 0, NULL, &error));
+    REFUSED(tminus_simple_consumer_subscribe(NULL, &subscription, NULL, &error));
+    REFUSED(tminus_simple_consumer_unsubscribe(NULL, tminus_str("topic"), NULL, &error));
+    REFUSED(tminus_simple_consumer_receive(NULL, 1, 10000, 0, NULL, &batch, &error));
+    REFUSED(tminus_simple_consumer_submit_receive(NULL, 1, 10000, 0, NULL, 0, NULL, &error));
+    REFUSED(tminus_simple_consumer_ack(NULL, &handle, NULL, &error));
+    REFUSED(tminus_simple_consumer_submit_ack(NULL, &handle, NULL, 0, NULL, &error));
+    REFUSED(tminus_simple_consumer_ack_all(NULL, &handle, 1, NULL, &handles, &error));
+    REFUSED(tminus_simple_consumer_submit_ack_all(NULL, &handle, 1, NULL, 0, NULL, &error));
+    REFUSED(tminus_simple_consumer_change_invisible(NULL, &handle, 0, NULL, &handles, &error));
+    REFUSED(tminus_simple_consumer_submit_change_invisible(NULL, &handle, 0, NULL, 0, NULL, &error));
+    REFUSED(tminus_simple_consumer_shutdown(NULL, NULL, &error));
     REFUSED(tminus_push_consumer_subscribe(NULL, &subscription, NULL, &error));
     REFUSED(tminus_push_consumer_unsubscribe(NULL, tminus_str("topic"), NULL, &error));
     REFUSED(tminus_push_consumer_suspend(NULL, &error));
@@ -38,6 +60,7 @@ static void objects_are_missing(void)
     REFUSED(tminus_push_consumer_shutdown(NULL, NULL, &error));
     REFUSED(tminus_batch_settle(NULL, 0, TMINUS_CONSUME_SUCCESS, 0, &error));
     REFUSED(tminus_batch_settle_all(NULL, TMINUS_CONSUME_SUCCESS, 0, &error));
+    REFUSED(tminus_batch_answer(NULL, 0, TMINUS_TRANSACTION_COMMIT, &error));
     REFUSED(tminus_broker_create_topic(NULL, tminus_str("topic"), 4, &error));
     REFUSED(tminus_broker_advance_ms(NULL, 1, &number, &error));
     REFUSED(tminus_broker_pending(NULL, &number, NULL, &error));
@@ -47,6 +70,7 @@ static void objects_are_missing(void)
     REFUSED(tminus_broker_stop(NULL, &error));
     CHECK(tminus_producer_client_id(NULL).data == NULL);
     CHECK(tminus_push_consumer_client_id(NULL).data == NULL);
+    CHECK(tminus_simple_consumer_client_id(NULL).data == NULL);
     CHECK(tminus_broker_address(NULL).data == NULL);
     CHECK(tminus_broker_ca_pem(NULL).data == NULL);
     CHECK(tminus_broker_now_ms(NULL) == -1);
@@ -67,6 +91,7 @@ static void places_for_results_are_missing(tminus_broker_t *broker, tminus_queue
     REFUSED(tminus_client_options_init(NULL, sizeof client, &error));
     REFUSED(tminus_producer_start(&client, NULL, NULL, NULL, &error));
     REFUSED(tminus_push_consumer_start(&client, NULL, NULL, 0, NULL, NULL, &error));
+    REFUSED(tminus_simple_consumer_start(&client, NULL, NULL, 0, NULL, NULL, &error));
     REFUSED(tminus_broker_start(NULL, NULL, &error));
     REFUSED(tminus_broker_pending(broker, NULL, NULL, &error));
     REFUSED(tminus_broker_request_count(broker, 10, NULL, &error));
@@ -111,6 +136,14 @@ static void messages_are_unusable(tminus_producer_t *producer, tminus_queue_t *q
     bad.delivery = 99;
     REFUSED(tminus_producer_send(producer, &bad, NULL, NULL, NULL, &error));
 
+    bad = good;
+    bad.message_group = tminus_str("\xff");
+    REFUSED(tminus_producer_send(producer, &bad, NULL, NULL, NULL, &error));
+    bad = good;
+    bad.has_priority = 1;
+    bad.priority = -1;
+    REFUSED(tminus_producer_send(producer, &bad, NULL, NULL, NULL, &error));
+
     tminus_send_options_t options = TMINUS_SEND_OPTIONS_INIT;
     tminus_message_queue_t to = {.topic = tminus_str("topic"), .broker = tminus_str("broker-a")};
     options.sharding_key = tminus_str("key");
@@ -118,6 +151,20 @@ static void messages_are_unusable(tminus_producer_t *producer, tminus_queue_t *q
     REFUSED(tminus_producer_send(producer, &good, &options, NULL, NULL, &error));
     options.queue = NULL;
     REFUSED(tminus_producer_send_batch(producer, &good, 1, &options, NULL, NULL, &error));
+
+    tminus_batch_t *batch = NULL;
+    tminus_receipt_t half = {.send_status = TMINUS_SEND_OK, .transaction_id = tminus_str("transaction")};
+    REFUSED(tminus_producer_send_transaction(producer, &good, NULL, NULL, &error));
+    REFUSED(tminus_producer_submit_send_transaction(producer, NULL, queue, 0, &op, &error));
+    REFUSED(tminus_producer_end_transaction(producer, NULL, TMINUS_TRANSACTION_COMMIT, NULL, &error));
+    REFUSED(tminus_producer_end_transaction(producer, &half, 99, NULL, &error));
+    REFUSED(tminus_producer_submit_end_transaction(producer, &half, 99, queue, 0, &op, &error));
+    half.send_status = 99;
+    REFUSED(tminus_producer_end_transaction(producer, &half, TMINUS_TRANSACTION_COMMIT, NULL, &error));
+    // The producer was started without `take_checks`.
+    REFUSED(tminus_producer_receive_checks(producer, 1, 0, NULL, &batch, &error));
+    REFUSED(tminus_producer_submit_receive_checks(producer, 1, queue, 0, &op, &error));
+    REFUSED(tminus_producer_receive_checks(producer, 0, 0, NULL, &batch, &error));
 
     // None of the refused submits has brought a completion.
     tminus_completion_t completion;
@@ -131,6 +178,7 @@ static void options_are_unusable(tminus_broker_t *broker)
     tminus_client_options_t client = client_of(broker);
     tminus_producer_t *producer = NULL;
     tminus_push_consumer_t *consumer = NULL;
+    tminus_simple_consumer_t *simple = NULL;
     tminus_broker_t *other = NULL;
 
     REFUSED(tminus_client_options_init(&client, sizeof client - 1, &error));
@@ -161,6 +209,29 @@ static void options_are_unusable(tminus_broker_t *broker)
     tminus_subscription_t subscription = {.topic = tminus_str("topic"), .filter = 99};
     REFUSED(tminus_push_consumer_start(&client, &options, &subscription, 1, NULL, &consumer, &error));
 
+    tminus_simple_consumer_options_t simple_options;
+    REFUSED(tminus_simple_consumer_start(NULL, NULL, NULL, 0, NULL, &simple, &error));
+    REFUSED(tminus_simple_consumer_options_init(&simple_options, sizeof simple_options + 1, &error));
+    OK(tminus_simple_consumer_options_init(&simple_options, sizeof simple_options, &error));
+    CHECK(simple_options.await_ms == 15000);
+    // The group is required, and a protocol that has simple consumers.
+    REFUSED(tminus_simple_consumer_start(&client, &simple_options, NULL, 0, NULL, &simple, &error));
+    simple_options.group = tminus_str("group");
+    REFUSED(tminus_simple_consumer_start(&client, &simple_options, NULL, 1, NULL, &simple, &error));
+    EXPECT(TMINUS_UNSUPPORTED, tminus_simple_consumer_start(&client, &simple_options, NULL, 0, NULL, &simple, &error));
+    simple_options.await_ms = -1;
+    REFUSED(tminus_simple_consumer_start(&client, &simple_options, NULL, 0, NULL, &simple, &error));
+
+    tminus_producer_options_t producer_options;
+    OK(tminus_producer_options_init(&producer_options, sizeof producer_options, &error));
+    producer_options.topic_count = 1;
+    REFUSED(tminus_producer_start(&client, &producer_options, NULL, &producer, &error));
+    // A host of ABI 1.0 knows no topics.
+    producer_options.struct_size = offsetof(tminus_producer_options_t, topics);
+    OK(tminus_producer_start(&client, &producer_options, NULL, &producer, &error));
+    tminus_producer_free(producer);
+    producer = NULL;
+
     tminus_broker_options_t broken = broker_options(0);
     broken.persona = 99;
     REFUSED(tminus_broker_start(&broken, &other, &error));
@@ -175,7 +246,7 @@ static void options_are_unusable(tminus_broker_t *broker)
     // Its clock is the machine's.
     REFUSED(tminus_broker_advance_ms(broker, 1, NULL, &error));
     REFUSED(tminus_log_set_level(99, &error));
-    CHECK(producer == NULL && consumer == NULL && other == NULL);
+    CHECK(producer == NULL && consumer == NULL && simple == NULL && other == NULL);
 }
 
 static void errors_tell(void)
@@ -215,10 +286,13 @@ int main(void)
     tminus_queue_free(NULL);
     tminus_completions_free(NULL, 3);
     tminus_receipt_free(NULL);
+    tminus_receipt_handles_free(NULL);
+    tminus_text_free(NULL);
     tminus_batch_free(NULL);
     tminus_message_queues_free(NULL);
     tminus_producer_free(NULL);
     tminus_push_consumer_free(NULL);
+    tminus_simple_consumer_free(NULL);
     tminus_broker_free(NULL);
     tminus_log_free(NULL);
     return 0;
