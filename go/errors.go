@@ -39,7 +39,7 @@ const (
 	ErrBrokerUnreachable Kind = capi.KindBrokerUnreachable
 	// ErrConnectionClosed: the connection closed while the request was under way.
 	ErrConnectionClosed Kind = capi.KindConnectionClosed
-	// ErrWrongProtocol: the other side speaks another protocol, HTTP or gRPC for instance.
+	// ErrWrongProtocol: the other side speaks another protocol than the endpoint says.
 	ErrWrongProtocol Kind = capi.KindWrongProtocol
 	// ErrProtocol: the other side broke the protocol.
 	ErrProtocol Kind = capi.KindProtocol
@@ -61,6 +61,12 @@ const (
 	ErrInternal Kind = capi.KindInternal
 	// ErrIO: reading or writing failed outside a connection.
 	ErrIO Kind = capi.KindIo
+	// ErrInvalidReceipt: the receipt handle is expired, was replaced by a newer one, or is none; the message comes again
+	// unless it was acknowledged before.
+	ErrInvalidReceipt Kind = capi.KindInvalidReceipt
+	// ErrTopicTypeMismatch: the topic does not take this type of message (normal, FIFO, delay, transaction, priority); the
+	// text names both types and the command that changes the topic.
+	ErrTopicTypeMismatch Kind = capi.KindTopicTypeMismatch
 )
 
 // Error names the kind, the same in every language.

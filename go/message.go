@@ -28,6 +28,11 @@ type Message struct {
 	DeliverAfter time.Duration
 	// DelayLevel is the server's delay level 1 to 18 (1s 5s 10s 30s 1m … 2h). Zero: at once.
 	DelayLevel int
+
+	// MessageGroup: messages of one group keep their order on a FIFO topic (over remoting: go to one queue); "": none.
+	MessageGroup string
+	// Priority, 0 and up, for topics that keep priorities; nil: none.
+	Priority *int
 }
 
 // MessageQueue is one queue of a topic on one broker.
@@ -71,10 +76,11 @@ type MessageView struct {
 	PreparedTransactionOffset int64
 }
 
-// The properties in which tag and keys travel.
+// The properties in which tag, keys and message group travel.
 const (
-	propertyTags = "TAGS"
-	propertyKeys = "KEYS"
+	propertyTags         = "TAGS"
+	propertyKeys         = "KEYS"
+	propertyMessageGroup = "__SHARDINGKEY"
 )
 
 // Tag is the producer's tag.
@@ -82,5 +88,11 @@ func (m *MessageView) Tag() string { return m.Properties[propertyTags] }
 
 // Keys are the producer's keys.
 func (m *MessageView) Keys() []string { return strings.Fields(m.Properties[propertyKeys]) }
+
+// MessageGroup is the group whose messages keep their order; "": none.
+func (m *MessageView) MessageGroup() string { return m.Properties[propertyMessageGroup] }
+
+// DeliveryAttempt is which delivery this is, from 1.
+func (m *MessageView) DeliveryAttempt() int { return int(m.ReconsumeTimes) + 1 }
 
 func joinKeys(keys []string) string { return strings.Join(keys, " ") }

@@ -1,6 +1,7 @@
 package tminus
 
 import (
+	"context"
 	"time"
 
 	"github.com/tminus-mq/tminus/go/internal/capi"
@@ -52,7 +53,7 @@ const (
 type ClientOptions struct {
 	// Credentials; nil: requests are not signed.
 	Credentials *Credentials
-	// TLS; nil: off, unless the endpoint says remotings://.
+	// TLS; nil: off, unless the endpoint says remotings:// or grpcs://.
 	TLS *TLSConfig
 	// Namespace is put before topics and groups; "": none.
 	Namespace string
@@ -120,6 +121,13 @@ type ProducerOptions struct {
 	RefusePast bool
 	// AllowBeyond sends what lies beyond MaxDelay and lets the server decide; default: it is refused.
 	AllowBeyond bool
+	// Topics that are looked up at the start, so that it fails early; others are looked up by the first send. Over gRPC a
+	// producer of transactions is asked about those of its topics only, so name them here.
+	Topics []string
+	// Checker tells how a transaction ended that was neither committed nor rolled back, when a server asks; m is its half
+	// message. It is called for one question at a time; ctx ends when the producer is closed. A checker that panics, which
+	// is logged to slog, counts as [Unknown]. nil: servers are told that nothing is known.
+	Checker func(ctx context.Context, m *MessageView) Resolution
 }
 
 // Filter is which messages of a topic a group wants.
@@ -171,4 +179,13 @@ type PushConsumerOptions struct {
 	CachedMessagesPerQueue, CachedBytesPerQueue int
 	// LongPoll is how long the broker may hold a pull without messages; default 15 s.
 	LongPoll time.Duration
+}
+
+// SimpleConsumerOptions are how a simple consumer receives. The zero value of every field is its default.
+type SimpleConsumerOptions struct {
+	ClientOptions
+	// Subscriptions by topic; more can be added later.
+	Subscriptions map[string]Filter
+	// AwaitDuration is how long a receive waits for a message at most; default 15 s.
+	AwaitDuration time.Duration
 }

@@ -2,6 +2,7 @@ package tminus
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/tminus-mq/tminus/go/internal/capi"
@@ -36,10 +37,13 @@ type SendReceipt struct {
 // Producer sends messages. Any number of goroutines may use it.
 type Producer struct {
 	core *capi.Producer
+	// checking is nil without a checker.
+	checking *checking
 }
 
-// NewProducer connects to one of the name servers of endpoint ("host:port", several separated by ";"; "remotings://" in
-// front for TLS). options nil: the defaults. Close it after use.
+// NewProducer connects to a server of endpoint: "host:port" or "remoting://host:port" names a name server,
+// "grpc://host:port" a proxy, "remotings://" and "grpcs://" with TLS; several are separated by ";". options nil: the
+// defaults. Close it after use.
 func NewProducer(ctx context.Context, endpoint string, options *ProducerOptions) (*Producer, error) {
 	if options == nil {
 		options = &ProducerOptions{}
@@ -55,11 +59,17 @@ func NewProducer(ctx context.Context, endpoint string, options *ProducerOptions)
 		MaxDelay:           options.MaxDelay,
 		RefusePast:         options.RefusePast,
 		AllowBeyond:        options.AllowBeyond,
+		Topics:             options.Topics,
+		TakeChecks:         options.Checker != nil,
 	})
 	if err != nil {
 		return nil, fault(ctx, err)
 	}
-	return &Producer{core: core}, nil
+	p := &Producer{core: core}
+	if options.Checker != nil {
+		p.checking = startChecking(core.Checks(), options.Checker)
+	}
+	return p, nil
 }
 
 // retries translates "0: default, negative: none" to the core's "negative: default".
@@ -155,8 +165,27 @@ func (p *Producer) Queues(ctx context.Context, topic string) ([]MessageQueue, er
 // ClientID is the id this producer goes by.
 func (p *Producer) ClientID() string { return p.core.ClientID() }
 
-// Close signs off and closes the connections, in at most 3 s. Later sends are [ErrClosed]; a second Close does nothing.
-func (p *Producer) Close(ctx context.Context) error { return fault(ctx, p.core.Close(ctx)) }
+// Recall takes back a scheduled message of topic that is not delivered yet, by the RecallHandle of its receipt, and returns
+// its message id.
+func (p *Producer) Recall(ctx context.Context, topic, recallHandle string) (string, error) {
+	if ctx.Err() != nil {
+		return "", ended(ctx, "recall")
+	}
+	id, err := p.core.Recall(ctx, topic, recallHandle)
+	return id, fault(ctx, err)
+}
+
+// Close signs off and closes the connections, in at most 3 s, and waits for a running checker until ctx ends, 5 s at most.
+// Later sends are [ErrClosed]; a second Close does nothing.
+func (p *Producer) Close(ctx context.Context) error {
+	if p.checking == nil {
+		return fault(ctx, p.core.Close(ctx))
+	}
+	p.checking.stop()
+	err := p.core.Close(ctx)
+	p.checking.wait(ctx)
+	return fault(ctx, err)
+}
 
 func newReceipt(r *capi.Receipt) *SendReceipt {
 	return &SendReceipt{
@@ -194,6 +223,15 @@ func (m *Message) wire(ctx context.Context) (capi.Message, error) {
 		Body:       m.Body,
 		Properties: m.Properties,
 		Flag:       m.Flag,
+
+		MessageGroup: m.MessageGroup,
+	}
+	if m.Priority != nil {
+		if *m.Priority < 0 || *m.Priority > math.MaxInt32 {
+			return wire, invalid(ErrInvalidArgument, "send", "the priority %d is out of range", *m.Priority)
+		}
+		priority := int32(*m.Priority)
+		wire.Priority = &priority
 	}
 	ways := 0
 	if !m.DeliverAt.IsZero() {

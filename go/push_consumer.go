@@ -61,7 +61,7 @@ const defaultConcurrency = 20
 // closeTimeout is how long Close waits for running handlers at most.
 const closeTimeout = 5 * time.Second
 
-// NewPushConsumer starts a consumer of group. Take its messages with Consume, ConsumeBatch or Receive, and Close it.
+// NewPushConsumer starts a consumer of group; endpoint as for [NewProducer]. Take its messages with Consume, ConsumeBatch or Receive, and Close it.
 func NewPushConsumer(
 	ctx context.Context, endpoint, group string, options *PushConsumerOptions,
 ) (*PushConsumer, error) {

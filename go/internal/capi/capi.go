@@ -1,8 +1,8 @@
 // Package capi is the only use of cgo: the C ABI of the core as Go calls.
 //
-// Rare calls (start, close, subscribe), and a send that is alone, block a thread until the core is done. All other sends
-// are submitted and come back as completions, which one goroutine drains in batches for all; see reactor.go. Everything the core makes is copied into
-// Go memory and freed before a call returns.
+// Rare calls (start, close, subscribe), a receive of a push consumer, and a send that is alone, block a thread until the
+// core is done. All others are submitted and come back as completions, which one goroutine drains in batches for all; see
+// reactor.go. Everything the core makes is copied into Go memory and freed before a call returns.
 package capi
 
 // #cgo CFLAGS: -std=c11 -I${SRCDIR}/../../../include
@@ -15,8 +15,14 @@ package capi
 // #cgo nocallback tminus_completions_free
 // #cgo noescape tminus_completions_free
 // #cgo nocallback tminus_batch_settle
+// #cgo nocallback tminus_batch_answer
+// #cgo noescape go_submit_send_transaction
+// #cgo nocallback go_submit_send_transaction
+// #cgo noescape go_submit_ack
+// #cgo nocallback go_submit_ack
 // #include "layout.h"
 // #include "message.h"
+// #include "receipt.h"
 import "C"
 
 import (
@@ -52,6 +58,8 @@ const (
 	KindServer                = C.TMINUS_SERVER
 	KindInternal              = C.TMINUS_INTERNAL
 	KindIo                    = C.TMINUS_IO
+	KindInvalidReceipt        = C.TMINUS_INVALID_RECEIPT
+	KindTopicTypeMismatch     = C.TMINUS_TOPIC_TYPE_MISMATCH
 
 	OutcomeNotSent   = C.TMINUS_OUTCOME_NOT_SENT
 	OutcomeMaybeSent = C.TMINUS_OUTCOME_MAYBE_SENT
@@ -66,6 +74,10 @@ const (
 	ConsumeRetryLater      = C.TMINUS_CONSUME_RETRY_LATER
 	ConsumeRetryAfterLevel = C.TMINUS_CONSUME_RETRY_AFTER_LEVEL
 	ConsumeDeadLetter      = C.TMINUS_CONSUME_DEAD_LETTER
+
+	TransactionUnknown  = C.TMINUS_TRANSACTION_UNKNOWN
+	TransactionCommit   = C.TMINUS_TRANSACTION_COMMIT
+	TransactionRollback = C.TMINUS_TRANSACTION_ROLLBACK
 )
 
 // KindName is the stable name of a kind, as in every language.
@@ -179,6 +191,15 @@ func (a *arena) bytes(b []byte) unsafe.Pointer {
 
 func (a *arena) text(s string) C.tminus_str_t {
 	return C.tminus_str_t{data: (*C.char)(a.bytes([]byte(s))), len: C.size_t(len(s))}
+}
+
+// texts is an array of texts.
+func (a *arena) texts(texts []string) *C.tminus_str_t {
+	list := (*C.tminus_str_t)(a.zeroed(C.size_t(len(texts)+1), C.sizeof_tminus_str_t))
+	for i, text := range texts {
+		unsafe.Slice(list, len(texts)+1)[i] = a.text(text)
+	}
+	return list
 }
 
 // zeroed is C memory of n bytes.

@@ -5,18 +5,8 @@ import "C"
 
 import (
 	"context"
-	"net/netip"
-	"runtime"
-	"sync/atomic"
 	"time"
-	"unsafe"
 )
-
-// Subscription is which messages of a topic are wanted.
-type Subscription struct {
-	Topic, Expression string
-	SQL               bool
-}
 
 // ConsumerOptions: zero values are the defaults of the core.
 type ConsumerOptions struct {
@@ -36,58 +26,9 @@ type ConsumerOptions struct {
 	Subscriptions          []Subscription
 }
 
-// View is a received message, copied into Go memory.
-type View struct {
-	Topic, MessageID, OffsetMessageID string
-	Body                              []byte
-	Properties                        map[string]string
-	Queue                             Queue
-	QueueOffset, CommitLogOffset      int64
-	PreparedTransactionOffset         int64
-	DeliverAtMs, BornMs, StoreMs      int64
-	BornHost, StoreHost               string
-	ReconsumeTimes, Flag, SysFlag     int32
-	BodyCRC, StoreSize                int32
-}
-
-// Delivery is a received message with the duty to settle it.
-type Delivery struct {
-	View  View
-	batch *batch
-	index C.size_t
-}
-
-// batch is freed when the last of its deliveries is settled, or when none of them is held any more; what was not settled
-// then comes again.
-type batch struct {
-	p       *C.tminus_batch_t
-	left    atomic.Int64
-	cleanup runtime.Cleanup
-}
-
-func freeBatch(p *C.tminus_batch_t) { C.tminus_batch_free(p) }
-
-// Settle says what became of the message; each delivery is settled once.
-func (d *Delivery) Settle(result, level int32) {
-	C.tminus_batch_settle(d.batch.p, d.index, C.int32_t(result), C.int32_t(level), nil)
-	if d.batch.left.Add(-1) == 0 {
-		d.batch.cleanup.Stop()
-		freeBatch(d.batch.p)
-	}
-	runtime.KeepAlive(d.batch)
-}
-
 // PushConsumer is a push consumer of the core.
 type PushConsumer struct {
 	handle[*C.tminus_push_consumer_t]
-}
-
-func (a *arena) subscription(s Subscription) C.tminus_subscription_t {
-	filter := C.int32_t(C.TMINUS_FILTER_TAG)
-	if s.SQL {
-		filter = C.TMINUS_FILTER_SQL92
-	}
-	return C.tminus_subscription_t{topic: a.text(s.Topic), expression: a.text(s.Expression), filter: filter}
 }
 
 // StartPushConsumer starts a consumer.
@@ -120,11 +61,7 @@ func StartPushConsumer(ctx context.Context, client *Client, o *ConsumerOptions) 
 	if o.MaxReconsumeTimes != nil {
 		options.max_reconsume_times = C.int32_t(*o.MaxReconsumeTimes)
 	}
-	count := C.size_t(len(o.Subscriptions))
-	subscriptions := (*C.tminus_subscription_t)(a.zeroed(count+1, C.sizeof_tminus_subscription_t))
-	for i, s := range o.Subscriptions {
-		unsafe.Slice(subscriptions, count+1)[i] = a.subscription(s)
-	}
+	subscriptions, count := a.subscriptions(o.Subscriptions)
 
 	c := &PushConsumer{}
 	err = cancellable(ctx, func(cancel *C.tminus_cancel_t) error {
@@ -160,65 +97,11 @@ func (c *PushConsumer) Receive(ctx context.Context, max int) (deliveries []*Deli
 	return deliveries, err
 }
 
-func copyBatch(p *C.tminus_batch_t) []*Delivery {
-	b := &batch{p: p}
-	views := cSlice(p.messages, p.size)
-	b.left.Store(int64(len(views)))
-	deliveries := make([]*Delivery, len(views))
-	for i, v := range views {
-		deliveries[i] = &Delivery{View: copyView(v), batch: b, index: C.size_t(i)}
-	}
-	if len(views) == 0 {
-		freeBatch(p)
-	} else {
-		b.cleanup = runtime.AddCleanup(b, freeBatch, p)
-	}
-	return deliveries
-}
-
-func copyView(v *C.tminus_message_view_t) View {
-	properties := make(map[string]string, v.property_count)
-	for _, p := range cSlice(v.properties, v.property_count) {
-		properties[copyText(p.name)] = copyText(p.value)
-	}
-	topic := copyText(v.topic)
-	return View{
-		Topic:                     topic,
-		MessageID:                 copyText(v.message_id),
-		OffsetMessageID:           copyText(v.offset_message_id),
-		Body:                      C.GoBytes(unsafe.Pointer(v.body.data), C.int(v.body.len)),
-		Properties:                properties,
-		Queue:                     Queue{Topic: topic, Broker: copyText(v.broker), ID: int32(v.queue_id)},
-		QueueOffset:               int64(v.queue_offset),
-		CommitLogOffset:           int64(v.commit_log_offset),
-		PreparedTransactionOffset: int64(v.prepared_transaction_offset),
-		DeliverAtMs:               int64(v.deliver_at_ms),
-		BornMs:                    int64(v.born_ms),
-		StoreMs:                   int64(v.store_ms),
-		BornHost:                  copyAddress(&v.born_host),
-		StoreHost:                 copyAddress(&v.store_host),
-		ReconsumeTimes:            int32(v.reconsume_times),
-		Flag:                      int32(v.flag),
-		SysFlag:                   int32(v.sys_flag),
-		BodyCRC:                   int32(v.body_crc),
-		StoreSize:                 int32(v.store_size),
-	}
-}
-
-func copyAddress(a *C.tminus_address_t) string {
-	ip, ok := netip.AddrFromSlice(C.GoBytes(unsafe.Pointer(&a.ip[0]), C.int(a.ip_len)))
-	if !ok {
-		return ""
-	}
-	return netip.AddrPortFrom(ip, uint16(a.port)).String()
-}
-
 // Subscribe adds or replaces a subscription.
 func (c *PushConsumer) Subscribe(ctx context.Context, s Subscription) error {
 	var a arena
 	defer a.free()
-	wanted := (*C.tminus_subscription_t)(a.zeroed(1, C.sizeof_tminus_subscription_t))
-	*wanted = a.subscription(s)
+	wanted, _ := a.subscriptions([]Subscription{s})
 	return cancellable(ctx, func(cancel *C.tminus_cancel_t) error {
 		return c.use("subscribe", func(consumer *C.tminus_push_consumer_t) error {
 			var e *C.tminus_error_t

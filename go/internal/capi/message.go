@@ -33,6 +33,7 @@ func (w *wireMessage) fill(m *Message) {
 	} else {
 		w.add("")
 	}
+	w.add(m.MessageGroup)
 	for name, value := range m.Properties {
 		w.add(name)
 		w.add(value)
@@ -45,6 +46,10 @@ func (w *wireMessage) numbers(m *Message, timeoutMs C.int64_t) C.go_message_t {
 	if m.Queue != nil {
 		queue = C.int32_t(m.Queue.ID)
 	}
+	priority := C.int32_t(-1)
+	if m.Priority != nil {
+		priority = C.int32_t(*m.Priority)
+	}
 	return C.go_message_t{
 		property_count: C.size_t(w.properties),
 		body_len:       C.size_t(len(m.Body)),
@@ -53,6 +58,7 @@ func (w *wireMessage) numbers(m *Message, timeoutMs C.int64_t) C.go_message_t {
 		delivery_value: C.int64_t(m.DeliveryValue),
 		timeout_ms:     timeoutMs,
 		queue_id:       queue,
+		priority:       priority,
 	}
 }
 
@@ -71,6 +77,10 @@ func (a *arena) message(out *C.tminus_message_t, m *Message) {
 	out.body = C.tminus_bytes_t{data: (*C.uint8_t)(a.bytes(m.Body)), len: C.size_t(len(m.Body))}
 	out.properties, out.property_count = properties, C.size_t(len(m.Properties))
 	out.delivery, out.delivery_value = C.int32_t(m.Delivery), C.int64_t(m.DeliveryValue)
+	out.message_group = a.text(m.MessageGroup)
+	if m.Priority != nil {
+		out.has_priority, out.priority = 1, C.int32_t(*m.Priority)
+	}
 }
 
 // setMs and setNumber override a default of the core unless the value is zero.

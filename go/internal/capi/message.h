@@ -8,7 +8,7 @@
 #include "tminus.h"
 
 // The texts of a message stand in one buffer in this order, then name and value of every property.
-enum { TEXT_TOPIC, TEXT_TAG, TEXT_KEYS, TEXT_SHARDING_KEY, TEXT_BROKER, TEXT_PROPERTIES };
+enum { TEXT_TOPIC, TEXT_TAG, TEXT_KEYS, TEXT_SHARDING_KEY, TEXT_BROKER, TEXT_GROUP, TEXT_PROPERTIES };
 
 typedef struct go_message_t {
     const char *text;
@@ -21,6 +21,7 @@ typedef struct go_message_t {
     int32_t flag;
     int32_t delivery;
     int32_t queue_id;  // -1: any queue
+    int32_t priority;  // -1: none
 } go_message_t;
 
 enum { PROPERTIES_ON_STACK = 32 };
@@ -62,6 +63,9 @@ static inline int frame_fill(message_frame_t *frame, go_message_t in)
     frame->queue = (tminus_message_queue_t){message.topic, next_text(&text, &lengths), in.queue_id, 0};
     if (in.queue_id >= 0)
         options.queue = &frame->queue;
+    message.message_group = next_text(&text, &lengths);
+    message.has_priority = in.priority >= 0;
+    message.priority = in.priority;
 
     frame->many = in.property_count > PROPERTIES_ON_STACK ? malloc(in.property_count * sizeof *frame->many) : NULL;
     tminus_property_t *properties = frame->many != NULL ? frame->many : frame->few;
@@ -89,6 +93,21 @@ static inline tminus_status_t go_submit_send(const tminus_producer_t *producer, 
         return TMINUS_INTERNAL;
     tminus_status_t status =
         tminus_producer_submit_send(producer, &frame.message, &frame.options, queue, user_data, op, error);
+    free(frame.many);
+    return status;
+}
+
+static inline tminus_status_t go_submit_send_transaction(const tminus_producer_t *producer, const char *text,
+                                                         const size_t *lengths, const uint8_t *body, go_message_t in,
+                                                         const tminus_queue_t *queue, uint64_t user_data,
+                                                         tminus_op_t *op, tminus_error_t **error)
+{
+    message_frame_t frame;
+    in.text = text, in.lengths = lengths, in.body = body;
+    if (!frame_fill(&frame, in))
+        return TMINUS_INTERNAL;
+    tminus_status_t status =
+        tminus_producer_submit_send_transaction(producer, &frame.message, queue, user_data, op, error);
     free(frame.many);
     return status;
 }

@@ -22,6 +22,8 @@ type ProducerOptions struct {
 	MaxDelay           time.Duration
 	RefusePast         bool
 	AllowBeyond        bool
+	Topics             []string
+	TakeChecks         bool
 }
 
 // Message is a message to send and where to.
@@ -35,6 +37,9 @@ type Message struct {
 	// ShardingKey: messages of equal key go to the same queue. Queue: to this one only.
 	ShardingKey string
 	Queue       *Queue
+	// MessageGroup "" and Priority nil: none.
+	MessageGroup string
+	Priority     *int32
 }
 
 // Receipt is what the server said about a stored message.
@@ -67,7 +72,7 @@ type Producer struct {
 	underWay atomic.Int32
 }
 
-// StartProducer connects to a name server.
+// StartProducer connects to a name server or proxy.
 func StartProducer(ctx context.Context, client *Client, o *ProducerOptions) (*Producer, error) {
 	reactor, err := theReactor()
 	if err != nil {
@@ -98,6 +103,8 @@ func StartProducer(ctx context.Context, client *Client, o *ProducerOptions) (*Pr
 	setNumber(&options.default_topic_queues, o.DefaultTopicQueues)
 	options.delay_refuse_past = flag(o.RefusePast)
 	options.delay_allow_beyond = flag(o.AllowBeyond)
+	options.topics, options.topic_count = a.texts(o.Topics), C.size_t(len(o.Topics))
+	options.take_checks = flag(o.TakeChecks)
 
 	p := &Producer{reactor: reactor}
 	err = cancellable(ctx, func(cancel *C.tminus_cancel_t) error {
@@ -126,11 +133,8 @@ func (p *Producer) Send(ctx context.Context, m *Message) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	p.reactor.wait(ctx, c, op)
-	receipt, err := c.receipt, c.err
-	c.receipt, c.err = Receipt{}, nil
-	callPool.Put(c)
-	return receipt, err
+	result := p.reactor.wait(ctx, c, op)
+	return result.receipt, result.err
 }
 
 // sendAlone makes a blocking call, which saves a send that is alone the way through the queue and another goroutine.
@@ -189,12 +193,8 @@ func (p *Producer) submit(ctx context.Context, m *Message, c *call) (op C.tminus
 		var e *C.tminus_error_t
 		status := C.go_submit_send(producer, (*C.char)(unsafe.Pointer(unsafe.SliceData(wire.text))),
 			unsafe.SliceData(wire.lengths), (*C.uint8_t)(unsafe.SliceData(m.Body)), in,
-			p.reactor.queue, C.uint64_t(id), &op, &e)
-		if status != C.TMINUS_OK {
-			p.reactor.forget(id)
-			return failure(status, e)
-		}
-		return nil
+			p.reactor.queue, id, &op, &e)
+		return p.reactor.submitted(id, status, e)
 	})
 	return op, err
 }

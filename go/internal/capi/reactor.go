@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// Completions of submitted sends arrive on one queue for the process. A goroutine drains it for all: it begins with the
-// first send under way and ends with the last, so none stays behind an idle producer, and under load one wake-up
+// Completions of submitted operations arrive on one queue for the process. A goroutine drains it for all: it begins with
+// the first operation under way and ends with the last, so none stays behind an idle producer, and under load one wake-up
 // brings many completions.
 type reactor struct {
 	queue *C.tminus_queue_t
@@ -22,12 +22,19 @@ type reactor struct {
 	callbacks callbacks
 }
 
-// call is a send under way. Exactly one completion ends it.
+// call is an operation under way. Exactly one completion ends it.
 type call struct {
+	result
 	done     chan struct{} // capacity 1, so that the drainer never blocks
-	receipt  Receipt
-	err      error
 	callback func(*Receipt, error)
+}
+
+// result is what a completion brought; who waited for it copies and frees the C objects.
+type result struct {
+	receipt Receipt
+	batch   *C.tminus_batch_t
+	handles *C.tminus_receipt_handles_t
+	err     error
 }
 
 var callPool = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}
@@ -51,29 +58,52 @@ var theReactor = sync.OnceValues(func() (*reactor, error) {
 })
 
 // register makes a number for c, by which its completion finds it.
-func (r *reactor) register(c *call) uint64 {
+func (r *reactor) register(c *call) C.uint64_t {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.last++
 	r.calls[r.last] = c
-	return r.last
+	return C.uint64_t(r.last)
 }
 
-// forget takes back a registration whose submit was refused.
-func (r *reactor) forget(id uint64) {
+// submitted takes the registration back if the submit was refused.
+func (r *reactor) submitted(id C.uint64_t, status C.tminus_status_t, e *C.tminus_error_t) error {
+	if status == C.TMINUS_OK {
+		return nil
+	}
 	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	delete(r.calls, id)
+	delete(r.calls, uint64(id))
+	r.mutex.Unlock()
+	return failure(status, e)
 }
 
-// wait waits for c; when ctx ends, the send is cancelled and its true end is awaited.
-func (r *reactor) wait(ctx context.Context, c *call, op C.tminus_op_t) {
+// submitTo submits an operation on an object; r.wait(ctx, c, op) waits for its end.
+func submitTo[P comparable](
+	r *reactor, h *handle[P], operation string,
+	submit func(p P, id C.uint64_t, op *C.tminus_op_t, e **C.tminus_error_t) C.tminus_status_t,
+) (c *call, op C.tminus_op_t, err error) {
+	c = callPool.Get().(*call)
+	err = h.use(operation, func(p P) error {
+		id := r.register(c)
+		var e *C.tminus_error_t
+		status := submit(p, id, &op, &e)
+		return r.submitted(id, status, e)
+	})
+	return c, op, err
+}
+
+// wait waits for c, which it gives back to the pool; when ctx ends, the operation is cancelled and its true end is awaited.
+func (r *reactor) wait(ctx context.Context, c *call, op C.tminus_op_t) result {
 	if ctx.Done() != nil {
 		stop := context.AfterFunc(ctx, func() { C.tminus_op_cancel(r.queue, op, nil) })
 		defer stop()
 	}
 	r.start()
 	<-c.done
+	ended := c.result
+	c.result = result{}
+	callPool.Put(c)
+	return ended
 }
 
 // start makes sure that somebody drains.
@@ -123,11 +153,14 @@ func (r *reactor) take(completions []C.tminus_completion_t) []*call {
 	}
 	r.mutex.Unlock()
 	for i, c := range finished {
-		if completions[i].error != nil {
-			c.err = copyFailure(completions[i].error)
-		} else if receipt := completions[i].receipt; receipt != nil {
-			c.receipt = copyReceipt(receipt)
+		completion := &completions[i]
+		if completion.error != nil {
+			c.err = copyFailure(completion.error)
+		} else if completion.receipt != nil {
+			c.receipt = copyReceipt(completion.receipt)
 		}
+		c.batch, completion.batch = completion.batch, nil
+		c.handles, completion.handles = completion.handles, nil
 	}
 	return finished
 }
