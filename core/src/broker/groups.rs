@@ -10,12 +10,38 @@ use crate::codec::remoting::body::{ConsumerData, SubscriptionData};
 use crate::codec::remoting::codes::request;
 use crate::codec::remoting::frame::FLAG_ONE_WAY;
 use crate::codec::remoting::{Frame, Language};
+use crate::message::DELAY_LEVELS;
 
 /// A client that is silent for this long is no member any more.
 const EXPIRY: Duration = Duration::from_secs(120);
 
-/// Limit of retries of a group that nobody configured.
-const MAX_RECONSUME_TIMES: i32 = 16;
+/// How a consumer group is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupOptions {
+    /// Keep the order of each message group, for consumers over gRPC: the next message of one comes when the one before
+    /// is settled. Default false.
+    pub fifo: bool,
+    /// Deliveries of a message before it becomes a dead letter, the first included. Default 17.
+    pub max_attempts: i32,
+    /// Time until a message comes again after its first, second, … failed delivery over gRPC; the last step repeats.
+    /// Default the 18 delay levels, from 1 s to 2 h.
+    pub backoff: Vec<Duration>,
+}
+
+impl Default for GroupOptions {
+    fn default() -> Self {
+        Self { fifo: false, max_attempts: 17, backoff: DELAY_LEVELS.map(Duration::from_secs).into() }
+    }
+}
+
+impl GroupOptions {
+    #[allow(dead_code)] // until messages are received over gRPC
+    /// Time until the message of delivery `attempt` (from 1) comes again.
+    pub(crate) fn backoff(&self, attempt: i32) -> Duration {
+        let step = usize::try_from(attempt.saturating_sub(1)).unwrap_or(0);
+        self.backoff.get(step).or(self.backoff.last()).copied().unwrap_or_default()
+    }
+}
 
 /// A client in a group.
 #[derive(Debug, Clone)]
@@ -60,23 +86,35 @@ impl ConsumerGroup {
 pub(crate) struct Groups {
     pub(crate) consumers: HashMap<String, ConsumerGroup>,
     pub(crate) producers: HashMap<String, BTreeMap<String, Member>>,
-    max_reconsume_times: HashMap<String, i32>,
+    options: HashMap<String, Arc<GroupOptions>>,
+    /// Of a group that nobody configured.
+    default_options: Arc<GroupOptions>,
 }
 
 impl Groups {
+    /// How this group is served.
+    pub(crate) fn options(&self, group: &str) -> &Arc<GroupOptions> {
+        self.options.get(group).unwrap_or(&self.default_options)
+    }
+
+    /// Whether somebody has said how this group is served.
+    pub(crate) fn is_configured(&self, group: &str) -> bool {
+        self.options.contains_key(group)
+    }
+
+    /// Sets how a group is served.
+    pub(crate) fn configure(&mut self, group: &str, options: GroupOptions) {
+        self.options.insert(group.to_owned(), Arc::new(options));
+    }
+
     /// Retries of a message before it becomes a dead letter, where the client does not say.
     pub(crate) fn max_reconsume_times(&self, group: &str) -> i32 {
-        self.max_reconsume_times.get(group).copied().unwrap_or(MAX_RECONSUME_TIMES)
+        self.options(group).max_attempts.saturating_sub(1)
     }
 
-    /// Sets the limit of a group.
-    pub(crate) fn set_max_reconsume_times(&mut self, group: &str, times: i32) {
-        self.max_reconsume_times.insert(group.to_owned(), times);
-    }
-
-    /// Forgets the limit of a group.
+    /// Forgets how a group is to be served.
     pub(crate) fn forget_config(&mut self, group: &str) {
-        self.max_reconsume_times.remove(group);
+        self.options.remove(group);
     }
 
     /// The connection of a client, whichever group it is in.

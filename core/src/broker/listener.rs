@@ -1,10 +1,11 @@
-//! The port: plain and TLS connections side by side, told apart by their first byte.
+//! The port: every protocol, plain and over TLS, told apart by the first byte of a connection.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -12,11 +13,13 @@ use tokio_rustls::TlsAcceptor;
 
 use super::node::Node;
 use super::outbox::Outbox;
-use super::session;
+use super::{http, session};
 use crate::error::{Error, ErrorKind, Result};
 
 /// First byte of a TLS handshake; a plain frame starts with the high byte of a small length.
 const TLS_HANDSHAKE: u8 = 0x16;
+/// First bytes of HTTP: the method of a request, or HTTP/2's `PRI`. As a frame it would be above 1 GiB.
+const HTTP: std::ops::RangeInclusive<u8> = b'A'..=b'Z';
 /// Time for the first byte and the handshake of a connection.
 const HANDSHAKE: Duration = Duration::from_secs(120);
 const BACKLOG: u32 = 1024;
@@ -63,10 +66,7 @@ pub(super) async fn run(node: Arc<Node>, listener: TcpListener, door: Door, mut 
         tokio::select! {
             _ = stop.changed() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
-                    let outbox = Arc::new(Outbox::new(node.next_session(), peer, node.version));
-                    sessions.spawn(admit(node.clone(), stream, outbox, door.clone()));
-                }
+                Ok((stream, peer)) => _ = sessions.spawn(admit(node.clone(), stream, peer, door.clone())),
                 Err(error) => {
                     // Out of file handles, most likely: accepting again at once would spin.
                     tracing::warn!(%error, "cannot accept a connection");
@@ -81,21 +81,18 @@ pub(super) async fn run(node: Arc<Node>, listener: TcpListener, door: Door, mut 
     node.all_sessions_closed();
 }
 
-async fn admit(node: Arc<Node>, stream: TcpStream, outbox: Arc<Outbox>, door: Door) {
-    let peer = outbox.peer;
-    let mut first = [0];
-    let handshake = async {
-        stream.set_nodelay(true)?;
-        stream.peek(&mut first).await
-    };
-    match tokio::time::timeout(HANDSHAKE, handshake).await {
-        Ok(Ok(1)) => {}
-        _ => return,
+async fn admit(node: Arc<Node>, stream: TcpStream, peer: SocketAddr, door: Door) {
+    if stream.set_nodelay(true).is_err() {
+        return;
     }
-    let is_tls = first[0] == TLS_HANDSHAKE;
+    let Some((first, stream)) = first_byte(stream).await else { return };
+    let is_tls = first == TLS_HANDSHAKE;
     match door.tls {
         Some(acceptor) if is_tls => match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => session::serve(node, stream, outbox).await,
+            Ok(Ok(stream)) => {
+                let Some((first, stream)) = first_byte(stream).await else { return };
+                serve(node, stream, peer, first).await;
+            }
             Ok(Err(error)) => tracing::warn!(%peer, %error, "connection closed: the TLS handshake failed"),
             Err(_) => tracing::warn!(%peer, "connection closed: the TLS handshake took too long"),
         },
@@ -105,6 +102,26 @@ async fn admit(node: Arc<Node>, stream: TcpStream, outbox: Arc<Outbox>, door: Do
         _ if door.tls_only => {
             tracing::warn!(%peer, "connection closed: not encrypted, and the broker requires TLS")
         }
-        _ => session::serve(node, stream, outbox).await,
+        _ => serve(node, stream, peer, first).await,
+    }
+}
+
+/// The first byte of a connection, which is still to be read.
+async fn first_byte<S: AsyncRead + Unpin>(stream: S) -> Option<(u8, BufReader<S>)> {
+    // One byte of room: everything after it is read past this buffer.
+    let mut stream = BufReader::with_capacity(1, stream);
+    let first = tokio::time::timeout(HANDSHAKE, stream.fill_buf()).await.ok()?.ok()?.first().copied()?;
+    Some((first, stream))
+}
+
+async fn serve<S>(node: Arc<Node>, stream: S, peer: SocketAddr, first: u8)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    if HTTP.contains(&first) {
+        http::serve(node, stream, peer).await;
+    } else {
+        let outbox = Arc::new(Outbox::new(node.next_session(), peer, node.version));
+        session::serve(node, stream, outbox).await;
     }
 }

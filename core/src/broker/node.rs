@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::BrokerOptions;
+use super::clients::Clients;
 use super::control::Control;
 use super::registry::Registry;
 use super::relays::Relays;
 use super::state::State;
 use super::topics::{DEFAULT_TOPIC, TopicConfig};
+use super::{BrokerOptions, Persona};
 use crate::clock::Clock;
 use crate::codec::remoting::body::perm;
 use crate::message::UniqueIdGenerator;
@@ -26,6 +27,7 @@ pub(crate) struct Node {
     pub(crate) clock: Clock,
     pub(crate) auto_create_topics: bool,
     pub(crate) queues: i32,
+    pub(crate) persona: Persona,
     /// The version it says it is, by which clients tell what it can do.
     pub(crate) version: i32,
     pub(crate) credentials: Vec<Credentials>,
@@ -53,6 +55,7 @@ impl Node {
             clock: options.clock.clone(),
             auto_create_topics: options.auto_create_topics,
             queues: options.queues,
+            persona: options.persona,
             version: options.persona.version(),
             credentials: options.credentials.clone(),
             unique_ids: UniqueIdGenerator::new(options.clock.now_ms(), fastrand::u64(..)),
@@ -84,5 +87,6 @@ impl Node {
         state.groups.all_sessions_closed();
         state.registry = Registry::default();
         state.relays = Relays::default();
+        state.clients = Clients::default();
     }
 }

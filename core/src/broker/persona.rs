@@ -1,6 +1,7 @@
 //! Which properties of a message delay it, and which delays are refused: where servers differ.
 
-use super::Persona;
+use super::topics::TopicConfig;
+use super::{Persona, TopicType};
 use crate::codec::remoting::frame::VERSION;
 use crate::message::{DELAY_LEVELS, properties};
 
@@ -29,6 +30,29 @@ pub(crate) fn level_ms(level: i64) -> Option<i64> {
 const VERSION_4: i32 = 409;
 
 impl Persona {
+    /// Whether asking over gRPC where a topic is creates it. The real server says that there is none.
+    pub(crate) fn creates_topics_on_route(self) -> bool {
+        self == Persona::Loopback
+    }
+
+    /// Whether a new consumer group keeps the order if its first consumer says so.
+    pub(crate) fn creates_fifo_groups(self) -> bool {
+        self == Persona::Loopback
+    }
+
+    /// Whether the namespace beside a name over gRPC counts for nothing.
+    pub(crate) fn ignores_namespaces(self) -> bool {
+        matches!(self, Persona::Apache5 | Persona::Apache4)
+    }
+
+    /// What a topic of this configuration takes.
+    pub(crate) fn topic_type(self, config: &TopicConfig) -> TopicType {
+        config.topic_type.unwrap_or(match self {
+            Persona::Loopback => TopicType::Mixed,
+            Persona::Apache5 | Persona::Apache4 | Persona::Huawei => TopicType::Normal,
+        })
+    }
+
     /// The version that answers carry.
     pub(crate) fn version(self) -> i32 {
         match self {

@@ -59,6 +59,7 @@ impl Registration {
             perm: config.perm,
             sys_flag: config.topic_sys_flag,
             order: config.order,
+            topic_type: None,
         };
         let table = self.topic_config_serialize_wrapper.topic_config_table;
         table.into_iter().map(|(name, told)| (name, config(told))).collect()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
 
+use super::clients::Clients;
 use super::delivery;
 use super::groups::Groups;
 use super::handlers::Refusal;
@@ -53,6 +54,8 @@ pub(crate) struct State {
     pub(crate) timer: Timer<Due>,
     pub(crate) polls: Polls,
     pub(crate) groups: Groups,
+    /// The clients of the gRPC protocol.
+    pub(crate) clients: Clients,
     pub(crate) locks: QueueLocks,
     pub(crate) registry: Registry,
     pub(crate) relays: Relays,
@@ -73,6 +76,7 @@ impl State {
             timer: Timer::new(),
             polls: Polls::default(),
             groups: Groups::default(),
+            clients: Clients::default(),
             locks: QueueLocks::default(),
             registry: Registry::default(),
             relays: Relays::default(),

@@ -56,9 +56,11 @@ pub(super) fn server(options: &BrokerOptions) -> Result<Option<ServerTls>> {
             config.with_client_cert_verifier(verifier)
         }
     };
-    let config = config
+    let mut config = config
         .with_single_cert(chain, key)
         .map_err(|e| invalid("certificate and private key do not go together").with_source(e))?;
+    // Clients of the remoting protocol offer none and are welcome too.
+    config.alpn_protocols = [&b"h2"[..], b"http/1.1"].map(<[u8]>::to_vec).into();
     Ok(Some(ServerTls { acceptor: TlsAcceptor::from(Arc::new(config)), ca_pem }))
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::TopicType;
 use super::store::Queue;
 use crate::codec::remoting::body::perm;
 pub(crate) use crate::message::{DLQ_PREFIX, RETRY_PREFIX};
@@ -26,6 +27,8 @@ pub(crate) struct TopicConfig {
     pub(crate) perm: i32,
     pub(crate) sys_flag: i32,
     pub(crate) order: bool,
+    /// Which messages it takes over gRPC; none: what the persona says.
+    pub(crate) topic_type: Option<TopicType>,
 }
 
 impl TopicConfig {
@@ -37,6 +40,7 @@ impl TopicConfig {
             perm: perm::READ | perm::WRITE,
             sys_flag: 0,
             order: false,
+            topic_type: None,
         }
     }
 
@@ -84,7 +88,7 @@ impl Topics {
             config,
             queues: Vec::new(),
         });
-        topic.config = config;
+        topic.config = TopicConfig { topic_type: config.topic_type.or(topic.config.topic_type), ..config };
         let queues = topic.queues.len().max(config.queues() as usize);
         topic.queues.resize_with(queues, Queue::default);
         topic

@@ -7,6 +7,8 @@ mod command;
 mod control;
 mod filters;
 mod groups;
+mod grpc_handshake;
+mod grpc_peer;
 mod hostile;
 mod lookup;
 mod messages;

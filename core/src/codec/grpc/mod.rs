@@ -3,6 +3,7 @@
 pub mod digest;
 mod endpoints;
 mod message;
+pub mod metadata;
 #[rustfmt::skip]
 #[allow(missing_docs, clippy::all)]
 pub mod proto;

@@ -18,14 +18,56 @@ pub fn authorization(credentials: &Credentials, date: &str) -> String {
 
 /// HMAC-SHA1 of `date` in upper-case hex.
 fn signature(secret_key: &str, date: &str) -> String {
-    // HMAC takes keys of every length.
-    let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(secret_key.as_bytes()) else { return String::new() };
-    mac.update(date.as_bytes());
-    mac.finalize().into_bytes().iter().fold(String::with_capacity(40), |mut text, byte| {
+    let bytes = mac(secret_key, date).into_iter().flat_map(|mac| mac.finalize().into_bytes());
+    bytes.fold(String::with_capacity(40), |mut text, byte| {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02X}");
         text
     })
+}
+
+/// `None` cannot happen: HMAC takes keys of every length.
+fn mac(secret_key: &str, date: &str) -> Option<Hmac<Sha1>> {
+    let mut mac = Hmac::<Sha1>::new_from_slice(secret_key.as_bytes()).ok()?;
+    mac.update(date.as_bytes());
+    Some(mac)
+}
+
+/// An authorization as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorization<'a> {
+    /// Who signed.
+    pub access_key: &'a str,
+    signature: Vec<u8>,
+}
+
+impl<'a> Authorization<'a> {
+    /// Reads the text; the name of the algorithm is not looked at, as on the real server, and clients may say more
+    /// behind the access key (`key/region/service`).
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let (_algorithm, pairs) = text.split_once(' ')?;
+        let value = |wanted: &str| {
+            let mut pairs = pairs.split(',').filter_map(|pair| pair.trim().split_once('='));
+            pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
+        };
+        let access_key = value("Credential")?.split('/').next()?;
+        Some(Self { access_key, signature: from_hex(value("Signature")?)? })
+    }
+
+    /// Whether it was made with `secret_key` for `date`; takes the same time for every wrong one.
+    pub fn verify(&self, secret_key: &str, date: &str) -> bool {
+        mac(secret_key, date).is_some_and(|mac| mac.verify_slice(&self.signature).is_ok())
+    }
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let byte = |pair: &[u8]| match *pair {
+        [high, low] => Some((digit(high)? << 4 | digit(low)?) as u8),
+        _ => None,
+    };
+    digits.chunks(2).map(byte).collect()
 }
 
 /// `yyyyMMddTHHmmssZ` in UTC, of seconds since the Unix epoch.
@@ -68,6 +110,29 @@ mod tests {
             (-1, "19691231T235959Z"),
         ] {
             assert_eq!(date_text(seconds), text);
+        }
+    }
+
+    #[test]
+    fn every_clients_spelling_is_read() {
+        for credential in ["ak", "ak//Rocketmq", "ak/region/Rocketmq"] {
+            let text = format!(
+                "MQv2-HMAC-SHA1 Credential={credential}, SignedHeaders=x-mq-date-time, Signature=2e5621239cbfdccc449dbd2e028cf60e7c6a592d"
+            );
+            let read = Authorization::parse(&text).unwrap();
+            assert_eq!(read.access_key, "ak");
+            assert!(read.verify("secret", "20240101T000000Z"));
+            assert!(!read.verify("Secret", "20240101T000000Z"));
+            assert!(!read.verify("secret", "20240101T000001Z"));
+        }
+        for bad in [
+            "",
+            "MQv2-HMAC-SHA1",
+            "x Credential=ak",
+            "x Credential=ak, Signature=0",
+            "x Signature=zz, Credential=a",
+        ] {
+            assert_eq!(Authorization::parse(bad), None, "{bad}");
         }
     }
 }

@@ -73,6 +73,11 @@ impl Language {
         let number = LANGUAGES.iter().position(|known| *known == name).unwrap_or(7);
         Self::from_number(number as u8)
     }
+
+    /// Whether RocketMQ has a language of this name.
+    pub fn is_known(name: &str) -> bool {
+        LANGUAGES.contains(&name)
+    }
 }
 
 /// Bit 0 of `flag`: this frame answers a request.

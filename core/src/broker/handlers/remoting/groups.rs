@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::super::{Answer, Refusal, Request};
-use crate::broker::groups::Member;
+use crate::broker::groups::{GroupOptions, Member};
 use crate::codec::remoting::body::{ConsumeFromWhere, ConsumeType, MessageModel, SubscriptionData};
 use crate::codec::remoting::codes::response;
 
@@ -14,15 +14,22 @@ use crate::codec::remoting::codes::response;
 struct GroupConfig {
     group_name: String,
     retry_max_times: Option<i32>,
+    consume_message_orderly: Option<bool>,
 }
 
 /// UPDATE_AND_CREATE_SUBSCRIPTIONGROUP: groups exist as they are used; what is kept is how often they retry.
 pub(super) fn create(request: &Request<'_>) -> Answer {
     let config: GroupConfig = serde_json::from_slice(&request.frame.body)
         .map_err(|e| Refusal::new(response::SYSTEM_ERROR, format!("the body is malformed: {e}")))?;
+    let groups = &mut request.node.state().groups;
+    let mut options = GroupOptions::clone(groups.options(&config.group_name));
     if let Some(times) = config.retry_max_times {
-        request.node.state().groups.set_max_reconsume_times(&config.group_name, times);
+        options.max_attempts = times.saturating_add(1);
     }
+    if let Some(fifo) = config.consume_message_orderly {
+        options.fifo = fifo;
+    }
+    groups.configure(&config.group_name, options);
     Ok(Some(request.success()))
 }
 

@@ -1,6 +1,7 @@
 //! Administration of topics (17, 215, 216, 217).
 
 use super::super::{Answer, Refusal, Request};
+use crate::broker::TopicType;
 use crate::broker::topics::{TopicConfig, name_fault};
 use crate::codec::remoting::body::{JsonBody, TopicRoute};
 use crate::codec::remoting::codes::response;
@@ -16,6 +17,7 @@ pub(super) fn create(request: &Request<'_>) -> Answer {
         perm: request.number("perm")?,
         sys_flag: request.frame.ext.parse("topicSysFlag").unwrap_or(0),
         order: request.frame.ext.parse("order").unwrap_or(false),
+        topic_type: request.frame.ext.get("attributes").and_then(TopicType::from_attributes),
     };
     put(request, request.text("topic")?, config)
 }

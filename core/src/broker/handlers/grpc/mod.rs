@@ -1,0 +1,170 @@
+//! The gRPC protocol: one module a family of calls, registered here.
+
+mod call;
+mod heartbeat;
+mod names;
+mod route;
+#[rustfmt::skip]
+#[allow(unreachable_pub, missing_docs, clippy::all)]
+mod service;
+mod settings;
+mod status;
+mod telemetry;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::Stream;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::broker::http::Link;
+use crate::broker::node::Node;
+use crate::codec::grpc::proto::*;
+use crate::codec::remoting::codes::request as code;
+
+use call::Service;
+use service::messaging_service_server::{MessagingService, MessagingServiceServer};
+
+/// What comes in while a call lasts is at most this long: more than the largest batch of messages.
+const MAX_REQUEST_BYTES: usize = 130 * 1024 * 1024;
+
+/// Answers the calls of one connection.
+pub(super) type Server = MessagingServiceServer<Service>;
+
+/// A stream of answers.
+type Reply<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// The service, for one connection.
+pub(super) fn server(node: Arc<Node>, link: Arc<Link>) -> Server {
+    MessagingServiceServer::new(Service { node, link })
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(usize::MAX)
+}
+
+/// What the open-source server does not offer either.
+fn not_offered<T>() -> Result<T, Status> {
+    Err(Status::unimplemented("this server does not offer this call"))
+}
+
+#[tonic::async_trait]
+impl MessagingService for Service {
+    type ReceiveMessageStream = Reply<ReceiveMessageResponse>;
+    type PullMessageStream = Reply<PullMessageResponse>;
+    type TelemetryStream = Reply<TelemetryCommand>;
+
+    async fn query_route(
+        &self,
+        request: Request<QueryRouteRequest>,
+    ) -> Result<Response<QueryRouteResponse>, Status> {
+        self.unary(code::GET_ROUTEINFO_BY_TOPIC, request, route::query).await
+    }
+
+    async fn heartbeat(
+        &self,
+        request: Request<HeartbeatRequest>,
+    ) -> Result<Response<HeartbeatResponse>, Status> {
+        self.unary(code::HEART_BEAT, request, heartbeat::heartbeat).await
+    }
+
+    async fn notify_client_termination(
+        &self,
+        request: Request<NotifyClientTerminationRequest>,
+    ) -> Result<Response<NotifyClientTerminationResponse>, Status> {
+        self.unary(code::UNREGISTER_CLIENT, request, heartbeat::terminate).await
+    }
+
+    async fn telemetry(
+        &self,
+        request: Request<Streaming<TelemetryCommand>>,
+    ) -> Result<Response<Self::TelemetryStream>, Status> {
+        telemetry::open(self, request).await
+    }
+
+    async fn send_message(
+        &self,
+        _: Request<SendMessageRequest>,
+    ) -> Result<Response<SendMessageResponse>, Status> {
+        not_offered()
+    }
+
+    async fn query_assignment(
+        &self,
+        _: Request<QueryAssignmentRequest>,
+    ) -> Result<Response<QueryAssignmentResponse>, Status> {
+        not_offered()
+    }
+
+    async fn receive_message(
+        &self,
+        _: Request<ReceiveMessageRequest>,
+    ) -> Result<Response<Self::ReceiveMessageStream>, Status> {
+        not_offered()
+    }
+
+    async fn ack_message(
+        &self,
+        _: Request<AckMessageRequest>,
+    ) -> Result<Response<AckMessageResponse>, Status> {
+        not_offered()
+    }
+
+    async fn forward_message_to_dead_letter_queue(
+        &self,
+        _: Request<ForwardMessageToDeadLetterQueueRequest>,
+    ) -> Result<Response<ForwardMessageToDeadLetterQueueResponse>, Status> {
+        not_offered()
+    }
+
+    async fn change_invisible_duration(
+        &self,
+        _: Request<ChangeInvisibleDurationRequest>,
+    ) -> Result<Response<ChangeInvisibleDurationResponse>, Status> {
+        not_offered()
+    }
+
+    async fn end_transaction(
+        &self,
+        _: Request<EndTransactionRequest>,
+    ) -> Result<Response<EndTransactionResponse>, Status> {
+        not_offered()
+    }
+
+    async fn recall_message(
+        &self,
+        _: Request<RecallMessageRequest>,
+    ) -> Result<Response<RecallMessageResponse>, Status> {
+        not_offered()
+    }
+
+    async fn pull_message(
+        &self,
+        _: Request<PullMessageRequest>,
+    ) -> Result<Response<Self::PullMessageStream>, Status> {
+        not_offered()
+    }
+
+    async fn update_offset(
+        &self,
+        _: Request<UpdateOffsetRequest>,
+    ) -> Result<Response<UpdateOffsetResponse>, Status> {
+        not_offered()
+    }
+
+    async fn get_offset(&self, _: Request<GetOffsetRequest>) -> Result<Response<GetOffsetResponse>, Status> {
+        not_offered()
+    }
+
+    async fn query_offset(
+        &self,
+        _: Request<QueryOffsetRequest>,
+    ) -> Result<Response<QueryOffsetResponse>, Status> {
+        not_offered()
+    }
+
+    async fn sync_lite_subscription(
+        &self,
+        _: Request<SyncLiteSubscriptionRequest>,
+    ) -> Result<Response<SyncLiteSubscriptionResponse>, Status> {
+        not_offered()
+    }
+}
