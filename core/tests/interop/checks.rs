@@ -138,6 +138,20 @@ pub(crate) fn tags_are_filtered(peer: &Program) {
     assert!(received.iter().all(|message| message.tag != "b"), "{received:?}");
 }
 
+pub(crate) fn expressions_filter(peer: &Program) {
+    let loopback = Loopback::start(|_| ());
+    let address = loopback.address();
+    let [mut wanted, _, others] =
+        ["a", "b", "c"].map(|tag| peer.send(&address, "expressions", &["-tag", tag, "-n", "4"]));
+    wanted.extend(others);
+    let flags = ["-sql", "TAGS in ('c', 'd') or (TAGS = 'a' and weight is null)"];
+    let mut receiver = peer.receive(&address, "expressions", &flags);
+    let mut received = receiver.all(&wanted);
+    // A pull that waits is woken as well.
+    received.extend(receiver.all(&peer.send(&address, "expressions", &["-tag", "c"])));
+    assert!(received.iter().all(|message| message.tag != "b"), "{received:?}");
+}
+
 pub(crate) fn two_consumers_share_a_topic(peer: &Program) {
     let loopback = Loopback::start(|_| ());
     loopback.broker.create_topic("shared", 4).unwrap(); // a consumer may not start on one that is missing

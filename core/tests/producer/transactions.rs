@@ -172,6 +172,26 @@ async fn a_producer_without_a_checker_says_that_nothing_is_known() {
     producer.shutdown().await;
 }
 
+/// The official Go client gives every question of a process to the first producer.
+#[tokio::test]
+async fn producers_of_two_groups_are_asked_about_their_own_transactions() {
+    let broker = virtual_broker().await;
+    let start = async |group: &str| {
+        let mut options = options_on(&broker);
+        options.group = group.into();
+        Producer::start_with_checks(options).await.unwrap()
+    };
+    let ((first, first_checks), (second, second_checks)) = (start("first").await, start("second").await);
+    drop(second.send_transaction(order("of the second")).await.unwrap());
+    drop(first.send_transaction(order("of the first")).await.unwrap());
+    broker.advance(FIRST_QUESTION).unwrap();
+    for (checks, body) in [(&first_checks, "of the first"), (&second_checks, "of the second")] {
+        assert_eq!(&checks.next(10).await.remove(0).message.body[..], body.as_bytes());
+    }
+    first.shutdown().await;
+    second.shutdown().await;
+}
+
 #[tokio::test]
 async fn an_end_without_an_answer_says_that_it_may_have_arrived() {
     let broker = broker().await;

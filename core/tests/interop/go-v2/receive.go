@@ -32,6 +32,7 @@ func receive(arguments []string) error {
 	group := flags.String("group", "go-v2-consumer", "consumer group")
 	consumers := flags.Int("consumers", 1, "how many consumers of the group")
 	tags := flags.String("tags", "*", "tag expression")
+	sql := flags.String("sql", "", "SQL92 expression, in place of tags")
 	retries := flags.Int("retries", 0, "ask so many times for another delivery of each message")
 	maxReconsume := flags.Int("max-reconsume", -1, "deliveries again before a message is a dead letter; -1: the default")
 	if err := p.parse(flags, arguments); err != nil {
@@ -54,6 +55,9 @@ func receive(arguments []string) error {
 			return err
 		}
 		selector := consumer.MessageSelector{Type: consumer.TAG, Expression: *tags}
+		if *sql != "" {
+			selector = consumer.MessageSelector{Type: consumer.SQL92, Expression: *sql}
+		}
 		if err := started.Subscribe(p.topic, selector, handler(i, int32(*retries))); err != nil {
 			return err
 		}

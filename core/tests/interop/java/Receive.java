@@ -3,6 +3,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
+import org.apache.rocketmq.client.consumer.MessageSelector;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyContext;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
@@ -40,7 +41,12 @@ final class Receive {
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         consumer.setMaxReconsumeTimes(peer.number("max-reconsume", -1));
         consumer.setMqClientApiTimeout(20_000);
-        consumer.subscribe(peer.topic, peer.text("tags", "*"));
+        String sql = peer.text("sql", "");
+        if (sql.isEmpty()) {
+            consumer.subscribe(peer.topic, peer.text("tags", "*"));
+        } else {
+            consumer.subscribe(peer.topic, MessageSelector.bySql(sql));
+        }
         consumer.registerMessageListener(this::consume);
         consumer.start();
         return consumer;
