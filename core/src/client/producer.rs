@@ -7,7 +7,7 @@ use async_channel::Sender as Questions;
 use super::receipt::SendReceipt;
 use super::sender::{Sender, Target};
 use super::transaction::{TransactionCheck, TransactionResolution};
-use super::{Instance, TransactionChecks};
+use super::{Instance, TransactionChecks, grpc};
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::{Message, MessageQueue, check_group};
 use crate::options::{ProducerOptions, Protocol};
@@ -18,6 +18,7 @@ const WAITING_CHECKS: usize = 1024;
 /// A producer of one protocol.
 pub(crate) enum ProducerClient {
     Remoting(Sender),
+    Grpc(grpc::Sender),
 }
 
 impl ProducerClient {
@@ -30,7 +31,7 @@ impl ProducerClient {
         let (questions, checks) = TransactionChecks::channel(WAITING_CHECKS);
         let client = match options.client.endpoint.protocol {
             Protocol::Remoting => Self::Remoting(start_remoting(options, questions).await?),
-            Protocol::Grpc => return Err(Protocol::Grpc.lacks("start", "producer yet")),
+            Protocol::Grpc => Self::Grpc(grpc::Sender::start(options, questions).await?),
         };
         Ok((client, checks))
     }
@@ -44,6 +45,7 @@ impl ProducerClient {
     ) -> Result<SendReceipt> {
         match self {
             Self::Remoting(sender) => sender.send_message(message, target, timeout).await,
+            Self::Grpc(sender) => sender.send_message(message, target, timeout).await,
         }
     }
 
@@ -55,6 +57,7 @@ impl ProducerClient {
     ) -> Result<SendReceipt> {
         match self {
             Self::Remoting(sender) => sender.send_batch(messages, timeout).await,
+            Self::Grpc(sender) => sender.send_batch(messages, timeout).await,
         }
     }
 
@@ -62,6 +65,7 @@ impl ProducerClient {
     pub(crate) async fn send_one_way(&self, message: Message) -> Result<()> {
         match self {
             Self::Remoting(sender) => sender.send_message_one_way(message).await,
+            Self::Grpc(sender) => sender.send_one_way(message).await,
         }
     }
 
@@ -69,6 +73,7 @@ impl ProducerClient {
     pub(crate) async fn send_half(&self, message: Message) -> Result<SendReceipt> {
         match self {
             Self::Remoting(sender) => sender.send_half(message).await,
+            Self::Grpc(sender) => sender.send_half(message).await,
         }
     }
 
@@ -80,6 +85,7 @@ impl ProducerClient {
     ) -> Result<()> {
         match self {
             Self::Remoting(sender) => sender.end_transaction(half, resolution).await,
+            Self::Grpc(sender) => sender.end_transaction(half, resolution).await,
         }
     }
 
@@ -87,6 +93,7 @@ impl ProducerClient {
     pub(crate) async fn recall(&self, topic: &str, handle: &str) -> Result<String> {
         match self {
             Self::Remoting(sender) => sender.recall(topic, handle).await,
+            Self::Grpc(sender) => sender.recall(topic, handle).await,
         }
     }
 
@@ -94,6 +101,7 @@ impl ProducerClient {
     pub(crate) async fn queues(&self, topic: &str) -> Result<Vec<MessageQueue>> {
         match self {
             Self::Remoting(sender) => sender.queues(topic).await,
+            Self::Grpc(sender) => sender.queues(topic).await,
         }
     }
 
@@ -101,6 +109,7 @@ impl ProducerClient {
     pub(crate) fn client_id(&self) -> &str {
         match self {
             Self::Remoting(sender) => sender.instance().client_id(),
+            Self::Grpc(sender) => sender.agent().client_id(),
         }
     }
 
@@ -108,6 +117,7 @@ impl ProducerClient {
     pub(crate) async fn shutdown(&self) {
         match self {
             Self::Remoting(sender) => sender.shutdown().await,
+            Self::Grpc(sender) => sender.agent().shutdown().await,
         }
     }
 }

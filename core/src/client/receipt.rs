@@ -1,5 +1,7 @@
 //! What a producer gets for a stored message.
 
+use std::sync::Arc;
+
 use super::Sent;
 use super::namespace::Namespace;
 use super::parcel::Parcel;
@@ -27,9 +29,10 @@ pub struct SendReceipt {
     pub status: SendStatus,
     /// The unique id the client made (comma-joined for a batch).
     pub message_id: String,
-    /// The server's id (comma-joined for a batch).
+    /// The server's id (comma-joined for a batch); empty over gRPC, which has none.
     pub offset_message_id: String,
-    /// Queue it went to.
+    /// Queue it went to. Over gRPC a proxy chooses it and does not say which: number -1, and the broker's name only where
+    /// its address leads to no other.
     pub queue: MessageQueue,
     /// Position in that queue (in the timer's queue for a scheduled message).
     pub queue_offset: i64,
@@ -39,6 +42,8 @@ pub struct SendReceipt {
     pub recall_handle: Option<String>,
     /// Region of the server.
     pub region: Option<String>,
+    /// The address that took it, where a transaction has to end there.
+    pub(super) taken_by: Option<Arc<str>>,
 }
 
 impl SendReceipt {
@@ -64,6 +69,7 @@ impl SendReceipt {
             transaction_id: text("transactionId"),
             recall_handle: text("recallHandle"),
             region: text(properties::MSG_REGION),
+            taken_by: None,
         }
     }
 }

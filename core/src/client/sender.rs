@@ -20,7 +20,7 @@ use crate::options::ProducerOptions;
 use crate::route::{Route, WriteQueue};
 
 /// The pause before the same broker is tried again is random up to this; every further attempt doubles it.
-const PAUSE_BASE: Duration = Duration::from_millis(50);
+pub(super) const PAUSE_BASE: Duration = Duration::from_millis(50);
 /// V5_0_0: servers from here on know arbitrary delivery times.
 const VERSION_5_0_0: i32 = 413;
 
@@ -363,7 +363,7 @@ impl Sender {
 }
 
 /// Marks `error` if an earlier attempt may have been stored.
-fn with_doubt(error: Error, may_be_stored: bool) -> Error {
+pub(super) fn with_doubt(error: Error, may_be_stored: bool) -> Error {
     if may_be_stored { error.with_outcome(Outcome::MaybeSent) } else { error }
 }
 
