@@ -126,6 +126,13 @@ impl ProxyRoute {
         Some(Gate { broker: Arc::clone(&queue.broker), address: Arc::clone(address) })
     }
 
+    /// A gate to `broker`, a healthy one if there is one.
+    pub(crate) fn gate_of(&self, broker: &str, health: &Health) -> Option<Gate> {
+        let mut gates = self.gates.iter().filter(|gate| *gate.broker == *broker);
+        let first = gates.clone().next();
+        gates.find(|gate| health.is_available(&gate.address)).or(first).cloned()
+    }
+
     /// Whether a healthy address other than `gate`'s could be used instead.
     pub(crate) fn has_other(&self, health: &Health, gate: &Gate) -> bool {
         self.gates.iter().any(|other| other.address != gate.address && health.is_available(&other.address))

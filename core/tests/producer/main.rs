@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod groups;
+mod grpc_apache;
 mod life;
 mod messages;
 mod recall;

@@ -14,6 +14,7 @@ use crate::codec::grpc::proto::{
     EndTransactionRequest, Message as WireMessage, RecallMessageRequest,
     TransactionResolution as WireResolution, TransactionSource,
 };
+use crate::codec::remoting::RecallHandle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::Message;
 
@@ -62,7 +63,10 @@ impl Sender {
         self.agent.check_open("recall")?;
         let deadline = self.agent.request_deadline();
         let route = self.agent.route("recall", topic, deadline).await?;
-        let Some(gate) = route.select(self.agent.health(), None) else {
+        // Handles are the server's own; those of the open source name the broker.
+        let place = RecallHandle::parse(handle);
+        let holder = place.and_then(|place| route.gate_of(&place.broker, self.agent.health()));
+        let Some(gate) = holder.or_else(|| route.select(self.agent.health(), None).cloned()) else {
             let text = format!("topic {topic:?} has no queue that can be written");
             return Err(Error::new(ErrorKind::BrokerUnreachable, "recall", text));
         };
@@ -70,7 +74,14 @@ impl Sender {
             topic: Some(self.agent.resource(topic)),
             recall_handle: handle.to_owned(),
         };
-        Ok(self.agent.call("recall", &gate.address, &request, deadline).await?.message_id)
+        match self.agent.call("recall", &gate.address, &request, deadline).await {
+            Err(error) if error.text().contains("handle is invalid") => {
+                let text = format!("{handle:?} is no recall handle; see SendReceipt::recall_handle");
+                let code = error.response_code().unwrap_or_default();
+                Err(Error::new(ErrorKind::InvalidArgument, "recall", text).with_response_code(code))
+            }
+            answered => Ok(answered?.message_id),
+        }
     }
 }
 
