@@ -60,11 +60,10 @@ impl Clients {
         }
     }
 
-    /// This telemetry stream has ended. The client stays, it may open another.
-    pub(crate) fn disconnect(&mut self, client_id: &str, number: u64) {
-        if let Some(client) = self.by_id.get_mut(client_id) {
-            client.stream.take_if(|stream| stream.number == number);
-        }
+    /// This telemetry stream has ended; whether it was the client's last. The client stays, it may open another.
+    pub(crate) fn disconnect(&mut self, client_id: &str, number: u64) -> bool {
+        let client = self.by_id.get_mut(client_id);
+        client.is_some_and(|client| client.stream.take_if(|stream| stream.number == number).is_some())
     }
 
     /// Takes a heartbeat; whether the client is known.
@@ -77,9 +76,10 @@ impl Clients {
         self.by_id.remove(client_id).is_some()
     }
 
-    /// Forgets silent clients.
-    pub(crate) fn expire(&mut self, now: Instant) {
-        self.by_id.retain(|_, client| now.duration_since(client.seen) < EXPIRY);
+    /// Forgets silent clients; who they were.
+    pub(crate) fn expire(&mut self, now: Instant) -> Vec<String> {
+        let silent = |_: &String, client: &mut Client| now.duration_since(client.seen) >= EXPIRY;
+        self.by_id.extract_if(silent).map(|(client_id, _)| client_id).collect()
     }
 }
 

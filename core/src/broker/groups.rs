@@ -35,7 +35,6 @@ impl Default for GroupOptions {
 }
 
 impl GroupOptions {
-    #[allow(dead_code)] // until messages are received over gRPC
     /// Time until the message of delivery `attempt` (from 1) comes again.
     pub(crate) fn backoff(&self, attempt: i32) -> Duration {
         let step = usize::try_from(attempt.saturating_sub(1)).unwrap_or(0);

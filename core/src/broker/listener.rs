@@ -77,6 +77,8 @@ pub(super) async fn run(node: Arc<Node>, listener: TcpListener, door: Door, mut 
         }
     }
     drop(listener);
+    // Nothing is handed out to connections that are about to close.
+    node.state().all_receivers_gone();
     sessions.shutdown().await;
     node.all_sessions_closed();
 }

@@ -18,9 +18,11 @@ mod node;
 mod outbox;
 mod persona;
 mod polls;
+mod pop;
 mod registration;
 mod registry;
 mod relays;
+mod retry;
 mod scheduler;
 mod session;
 mod state;
@@ -48,6 +50,7 @@ pub use topic_type::TopicType;
 
 use listener::Door;
 use node::Node;
+pub use pop::MessageStage;
 use topics::TopicConfig;
 
 /// Which server the broker behaves like, where servers differ.
@@ -160,6 +163,8 @@ pub enum Fault {
     CloseBefore,
     /// Handle the request, then close the connection instead of answering.
     CloseAfter,
+    /// Answer a receive over gRPC (code 200050) with a wrong digest for every body; has no effect on other requests.
+    Corrupt,
 }
 
 /// A running loopback broker. Dropping it stops it.
@@ -255,6 +260,18 @@ impl Broker {
         Ok(())
     }
 
+    /// Creates a consumer group, or changes how it is served.
+    ///
+    /// # Errors
+    /// `InvalidArgument`: unusable name.
+    pub fn create_group(&self, group: &str, options: GroupOptions) -> Result<()> {
+        if let Some(fault) = topics::name_fault(&topics::retry_topic(group)) {
+            return Err(invalid(fault));
+        }
+        self.node.state().groups.configure(group, options);
+        Ok(())
+    }
+
     /// Moves a virtual clock forward by `by`, in deadline order; returns how many messages became visible, when they
     /// are. `InvalidArgument` with a real clock.
     pub fn advance(&self, by: Duration) -> Result<usize> {
@@ -281,6 +298,13 @@ impl Broker {
     /// Scheduled messages (and delayed retries) that wait, in deadline order.
     pub fn pending(&self) -> Vec<PendingMessage> {
         self.node.state().pending()
+    }
+
+    /// Where the message with this id (the producer's unique id) is in its life, as far as `group` is concerned. Computed
+    /// now; [`MessageStage::Deleted`] is told apart from [`MessageStage::Initialized`] only for a message that an earlier
+    /// question found.
+    pub fn message_stage(&self, topic: &str, group: &str, message_id: &str) -> MessageStage {
+        self.node.state().stage(topic, group, message_id)
     }
 
     /// Lets the next `times` requests with this remoting request code meet `fault`; returns once set.

@@ -32,7 +32,9 @@ fn act(node: &Node) -> Duration {
     let mut state = node.state();
     delivery::expire(&mut state, now);
     state.groups.expire(now);
-    state.clients.expire(now);
+    for client_id in state.clients.expire(now) {
+        state.release(&client_id, node.clock.now_ms());
+    }
     let hold_ends = state.polls.next_expiry().map(|expiry| expiry.saturating_duration_since(now));
     let now_ms = node.clock.now_ms();
     state.fire(now_ms);

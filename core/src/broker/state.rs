@@ -12,6 +12,7 @@ use super::handlers::Refusal;
 use super::locks::QueueLocks;
 use super::persona::DeliveryProperties;
 use super::polls::Polls;
+use super::pop::Pop;
 use super::registry::Registry;
 use super::relays::Relays;
 use super::store::{Offsets, Store};
@@ -33,6 +34,8 @@ pub(crate) enum Due {
     Delivery(Bytes),
     /// The producers of the half message at this commit-log offset are asked.
     TransactionCheck(i64),
+    /// The invisible time of this delivery ends.
+    Reappearance(u64),
 }
 
 /// Where a message went.
@@ -53,6 +56,7 @@ pub(crate) struct State {
     pub(crate) offsets: Offsets,
     pub(crate) timer: Timer<Due>,
     pub(crate) polls: Polls,
+    pub(crate) pop: Pop,
     pub(crate) groups: Groups,
     /// The clients of the gRPC protocol.
     pub(crate) clients: Clients,
@@ -75,6 +79,7 @@ impl State {
             offsets: Offsets::default(),
             timer: Timer::new(),
             polls: Polls::default(),
+            pop: Pop::default(),
             groups: Groups::default(),
             clients: Clients::default(),
             locks: QueueLocks::default(),
@@ -127,7 +132,7 @@ impl State {
     }
 
     /// Lets `due` happen at `deadline_ms`.
-    fn at(&mut self, deadline_ms: i64, due: Due) -> TimerId {
+    pub(super) fn at(&mut self, deadline_ms: i64, due: Due) -> TimerId {
         if self.timer.next_deadline().is_none_or(|next| deadline_ms < next) {
             self.sooner.notify_one();
         }
@@ -138,7 +143,10 @@ impl State {
     pub(crate) fn make_visible(&mut self, message: &mut StoredMessage, now_ms: i64) -> Placed {
         message.store_timestamp = now_ms;
         match self.store.append(message) {
-            Some(tag_hash) => delivery::wake(self, message, tag_hash),
+            Some(tag_hash) => {
+                delivery::wake(self, message, tag_hash);
+                self.wake_for(message, tag_hash, now_ms);
+            }
             // Deleted while the message waited.
             None => tracing::info!(topic = message.topic, queue = message.queue_id, "dropped: no such queue"),
         }
@@ -166,9 +174,20 @@ impl State {
                         self.at(now_ms.saturating_add(ahead), Due::TransactionCheck(offset));
                     }
                 }
+                Due::Reappearance(number) => self.reappear(number, now_ms),
             }
         }
         visible
+    }
+
+    /// Where a group goes on in a queue; `None` when it never stored an offset and the queue has lost its first messages.
+    pub(crate) fn first_offset(&self, group: &str, topic: &str, queue: i32) -> Option<i64> {
+        // Without a stored offset the real server answers 0 as long as the first message is still in memory.
+        let from_start = || {
+            let whole = self.store.topics.queue(topic, queue).is_some_and(|queue| queue.min_offset() == 0);
+            whole.then_some(0)
+        };
+        self.offsets.get(group, topic, queue).or_else(from_start)
     }
 
     /// Keeps the half message of a transaction until its producer ends it.
@@ -208,6 +227,14 @@ impl State {
         self.timer.iter().filter_map(message).collect()
     }
 
+    /// Whether a message with this id waits for its time.
+    pub(crate) fn is_scheduled(&self, topic: &str, unique_id: &str) -> bool {
+        let is_it = |message: StoredMessage| {
+            message.topic == topic && message.properties.get(properties::UNIQ_KEY) == Some(unique_id)
+        };
+        self.timer.iter().any(|(_, due)| waiting(due).is_some_and(is_it))
+    }
+
     /// Forgets a closed connection: its pulls, its place in groups, its registration as a broker. Tells the groups.
     pub(crate) fn session_closed(&mut self, session: u64) {
         self.polls.forget(Some(session));
@@ -220,7 +247,7 @@ impl State {
 fn waiting(due: &Due) -> Option<StoredMessage> {
     match due {
         Due::Delivery(record) => StoredMessage::decode(&mut record.clone()).ok(),
-        Due::TransactionCheck(_) => None,
+        Due::TransactionCheck(_) | Due::Reappearance(_) => None,
     }
 }
 

@@ -53,10 +53,10 @@ impl Filter {
         }
     }
 
-    /// As [`Filter::passes_record`], for the properties of a message that is not stored yet.
+    /// Whether a message with these properties passes; unlike [`Filter::passes_record`] it compares the tag itself.
     pub(crate) fn passes(&self, properties: &Properties) -> bool {
         match self {
-            Self::Tag(_) => true,
+            Self::Tag(filter) => filter.contains(properties.get(properties::TAGS)),
             Self::Sql92(condition) => condition.holds(&|name| properties.get(name)),
         }
     }

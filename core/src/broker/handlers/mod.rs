@@ -85,7 +85,7 @@ pub(super) fn handle(node: &Arc<Node>, from: &Arc<Outbox>, frame: Frame) -> Cont
             from.close();
             return ControlFlow::Break(());
         }
-        Some(Fault::CloseAfter) | None => acl::check(&node.credentials, &frame)
+        Some(Fault::CloseAfter | Fault::Corrupt) | None => acl::check(&node.credentials, &frame)
             .and_then(|()| remoting::dispatch(&Request { node, from, frame: &frame })),
     };
     if fault == Some(Fault::CloseAfter) {

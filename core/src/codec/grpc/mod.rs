@@ -7,6 +7,7 @@ pub mod metadata;
 #[rustfmt::skip]
 #[allow(missing_docs, clippy::all)]
 pub mod proto;
+pub mod reserved;
 pub mod signature;
 pub mod time;
 mod view;

@@ -39,6 +39,8 @@ fn text<'a>(metadata: &'a MetadataMap, name: &'static str) -> Option<&'a str> {
 pub(super) enum Ending {
     /// With its answer.
     Answer,
+    /// With an answer whose bodies do not fit their digests.
+    Corrupt,
     /// With the connection, instead of an answer.
     Cut,
 }
@@ -90,6 +92,7 @@ impl Service {
             Some(Fault::Swallow) => std::future::pending().await,
             Some(Fault::CloseBefore) => match self.cut().await {},
             Some(Fault::CloseAfter) => Ok(Ending::Cut),
+            Some(Fault::Corrupt) => Ok(Ending::Corrupt),
         }
     }
 

@@ -29,9 +29,11 @@ pub(super) fn terminate(
     call: &Call<'_>,
     _: NotifyClientTerminationRequest,
 ) -> Result<NotifyClientTerminationResponse, Refusal> {
-    if !call.node.state().clients.leave(call.client_id) {
+    let mut state = call.node.state();
+    if !state.clients.leave(call.client_id) {
         return Err(unknown(call));
     }
+    state.release(call.client_id, call.node.clock.now_ms());
     Ok(NotifyClientTerminationResponse { status: status::ok() })
 }
 

@@ -1,8 +1,12 @@
 //! The gRPC protocol: one module a family of calls, registered here.
 
+mod ack;
+mod assignment;
 mod call;
+mod deliver;
 mod heartbeat;
 mod names;
+mod receive;
 mod route;
 #[rustfmt::skip]
 #[allow(unreachable_pub, missing_docs, clippy::all)]
@@ -89,37 +93,37 @@ impl MessagingService for Service {
 
     async fn query_assignment(
         &self,
-        _: Request<QueryAssignmentRequest>,
+        request: Request<QueryAssignmentRequest>,
     ) -> Result<Response<QueryAssignmentResponse>, Status> {
-        not_offered()
+        self.unary(code::QUERY_ASSIGNMENT, request, assignment::query).await
     }
 
     async fn receive_message(
         &self,
-        _: Request<ReceiveMessageRequest>,
+        request: Request<ReceiveMessageRequest>,
     ) -> Result<Response<Self::ReceiveMessageStream>, Status> {
-        not_offered()
+        receive::open(self, request).await
     }
 
     async fn ack_message(
         &self,
-        _: Request<AckMessageRequest>,
+        request: Request<AckMessageRequest>,
     ) -> Result<Response<AckMessageResponse>, Status> {
-        not_offered()
+        self.unary(code::ACK_MESSAGE, request, ack::ack).await
     }
 
     async fn forward_message_to_dead_letter_queue(
         &self,
-        _: Request<ForwardMessageToDeadLetterQueueRequest>,
+        request: Request<ForwardMessageToDeadLetterQueueRequest>,
     ) -> Result<Response<ForwardMessageToDeadLetterQueueResponse>, Status> {
-        not_offered()
+        self.unary(code::CONSUMER_SEND_MSG_BACK, request, ack::forward).await
     }
 
     async fn change_invisible_duration(
         &self,
-        _: Request<ChangeInvisibleDurationRequest>,
+        request: Request<ChangeInvisibleDurationRequest>,
     ) -> Result<Response<ChangeInvisibleDurationResponse>, Status> {
-        not_offered()
+        self.unary(code::CHANGE_MESSAGE_INVISIBLETIME, request, ack::change_invisible).await
     }
 
     async fn end_transaction(

@@ -31,7 +31,11 @@ struct Telemetry {
 
 impl Drop for Telemetry {
     fn drop(&mut self) {
-        self.service.node.state().clients.disconnect(&self.client_id, self.number);
+        let node = &self.service.node;
+        let mut state = node.state();
+        if state.clients.disconnect(&self.client_id, self.number) {
+            state.release(&self.client_id, node.clock.now_ms());
+        }
     }
 }
 

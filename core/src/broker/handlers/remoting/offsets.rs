@@ -10,13 +10,13 @@ pub(super) fn query(request: &Request<'_>) -> Answer {
     let (group, topic, queue) =
         (request.text("consumerGroup")?, request.text("topic")?, request.number("queueId")?);
     let state = request.node.state();
-    // Without a stored offset the real server answers 0 as long as the first message is still in memory.
-    let from_start = || {
-        let allowed = request.frame.ext.get("setZeroIfNotFound") != Some("false");
-        let whole = state.store.topics.queue(topic, queue).is_some_and(|queue| queue.min_offset() == 0);
-        (allowed && whole).then_some(0)
+    let stored_only = request.frame.ext.get("setZeroIfNotFound") == Some("false");
+    let offset = if stored_only {
+        state.offsets.get(group, topic, queue)
+    } else {
+        state.first_offset(group, topic, queue)
     };
-    match state.offsets.get(group, topic, queue).or_else(from_start) {
+    match offset {
         Some(offset) => Ok(Some(request.success().with("offset", offset))),
         None => {
             let remark = format!("group {group} has no offset for queue {queue} of topic {topic}");

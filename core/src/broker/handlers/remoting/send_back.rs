@@ -1,7 +1,8 @@
 //! A consumer gives a message back (36): it is delivered again later, or becomes a dead letter.
 
 use super::super::{Answer, Refusal, Request};
-use crate::broker::topics::{RETRY_PREFIX, TopicConfig, dead_letter_topic, retry_topic};
+use crate::broker::retry;
+use crate::broker::topics::TopicConfig;
 use crate::codec::remoting::codes::response;
 use crate::message::properties;
 
@@ -23,29 +24,15 @@ pub(super) fn send_back(request: &Request<'_>) -> Answer {
         return Err(Refusal::new(response::SYSTEM_ERROR, remark));
     };
     let limit = own_limit.unwrap_or_else(|| state.groups.max_reconsume_times(group));
-    let origin_id = message.offset_message_id().to_string();
-    let origin_topic = message.properties.get(properties::RETRY_TOPIC).unwrap_or(&message.topic).to_owned();
-    if !message.topic.starts_with(RETRY_PREFIX) {
-        message.properties.set(properties::RETRY_TOPIC, &*origin_topic);
-    }
-    if message.properties.get(properties::ORIGIN_MESSAGE_ID).is_none() {
-        message.properties.set(properties::ORIGIN_MESSAGE_ID, &*origin_id);
-    }
-    message.properties.set(properties::WAIT, "false");
     let dead = level < 0 || message.reconsume_times >= limit;
     if dead {
-        message.topic = dead_letter_topic(group);
-        message.properties.remove(properties::DELAY);
-        message.properties.set(properties::DLQ_ORIGIN_TOPIC, origin_topic);
-        message.properties.set(properties::DLQ_ORIGIN_MESSAGE_ID, origin_id);
+        retry::bury(&mut message, group);
     } else {
         let level =
             if level == 0 { FIRST_RETRY_LEVEL.saturating_add(message.reconsume_times) } else { level };
-        message.topic = retry_topic(group);
+        retry::retry(&mut message, group);
         message.properties.set(properties::DELAY, level.to_string());
     }
-    message.queue_id = 0;
-    message.reconsume_times = message.reconsume_times.saturating_add(1);
     state.store.topics.ensure(&message.topic, TopicConfig::new(1));
     let now_ms = request.node.clock.now_ms();
     if dead {

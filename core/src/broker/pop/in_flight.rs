@@ -1,0 +1,73 @@
+//! A message that a consumer has and did not settle yet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Receipt;
+use crate::broker::timer::TimerId;
+
+/// Invisible time of a message that the broker renews.
+pub(crate) const RENEWED_MS: i64 = 60_000;
+/// Steps by which the broker renews, the last one again and again.
+const STEPS_MS: [i64; 6] = [60_000, 180_000, 300_000, 600_000, 1_800_000, 3_600_000];
+/// A message is renewed for this long.
+const MAX_RENEWED_MS: i64 = 3 * 3_600_000;
+
+/// A delivered message, unsettled.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    pub(super) group: Arc<str>,
+    /// The topic it was received from; also for a message of the retry topic.
+    pub(super) topic: Arc<str>,
+    pub(super) receipt: Receipt,
+    /// How often it was delivered, this time included.
+    pub(super) attempt: i32,
+    /// Its message group, where the group consumes in order; empty for the line of those without.
+    pub(super) line: Option<String>,
+    /// When it is visible again.
+    pub(super) ends: TimerId,
+    /// The receive it answered.
+    pub(super) attempt_id: Option<Arc<str>>,
+    pub(super) renewal: Option<Renewal>,
+    /// Its return does not count as an attempt.
+    pub(super) suspended: bool,
+}
+
+/// The broker renews the invisible time for a client that lives.
+#[derive(Debug)]
+pub(super) struct Renewal {
+    pub(super) client_id: Arc<str>,
+    steps: usize,
+}
+
+impl Renewal {
+    pub(super) fn of(client_id: Arc<str>) -> Self {
+        Self { client_id, steps: 0 }
+    }
+
+    /// The next invisible time of a message that was received at `since_ms`; `None` when it was renewed long enough.
+    pub(super) fn next(&mut self, since_ms: i64, now_ms: i64) -> Option<Duration> {
+        if now_ms - since_ms >= MAX_RENEWED_MS {
+            return None;
+        }
+        let step = STEPS_MS[self.steps.min(STEPS_MS.len() - 1)];
+        self.steps += 1;
+        Some(Duration::from_millis(step.unsigned_abs()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_renewed_in_growing_steps_for_three_hours() {
+        let mut renewal = Renewal::of("c".into());
+        let (mut now, mut steps) = (RENEWED_MS, Vec::new());
+        while let Some(step) = renewal.next(0, now) {
+            now += step.as_millis() as i64;
+            steps.push(step.as_secs() / 60);
+        }
+        assert_eq!(steps, [1, 3, 5, 10, 30, 60, 60, 60]);
+    }
+}
