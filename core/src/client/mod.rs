@@ -1,5 +1,6 @@
 //! The life of a client: signing on, heartbeat, retry, the answers of servers as errors, and an orderly end.
 
+mod attempts;
 mod consume;
 #[allow(dead_code, unused_imports, reason = "the consumers to come use the rest")]
 pub(crate) mod grpc;
@@ -21,7 +22,7 @@ pub(crate) use instance::Instance;
 pub(crate) use members::GroupMember;
 pub(crate) use producer::ProducerClient;
 pub use receipt::{SendReceipt, SendStatus};
-pub(crate) use sender::{Sender, Sent, Target};
+pub(crate) use sender::{Sender, Target};
 pub(crate) use simple::SimpleClient;
 pub use simple::{ReceiptHandle, Received};
 pub use transaction::{TransactionAnswer, TransactionCheck, TransactionChecks, TransactionResolution};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Sent;
+use super::attempts::Sent;
 use super::namespace::Namespace;
 use super::parcel::Parcel;
 use crate::codec::remoting::codes::response;
