@@ -22,16 +22,15 @@ pub(crate) fn bury(message: &mut StoredMessage, group: &str) {
     message.reconsume_times = message.reconsume_times.saturating_add(1);
 }
 
-/// The topic that the message was sent to.
+/// The topic that consumers know the message by: for one in a retry topic, where it came from.
 pub(crate) fn origin_topic(message: &StoredMessage) -> &str {
-    message.properties.get(properties::RETRY_TOPIC).unwrap_or(&message.topic)
+    let origin = message.properties.get(properties::RETRY_TOPIC);
+    origin.filter(|_| message.topic.starts_with(RETRY_PREFIX)).unwrap_or(&message.topic)
 }
 
 fn give_back(message: &mut StoredMessage) {
-    if !message.topic.starts_with(RETRY_PREFIX) {
-        let topic = origin_topic(message).to_owned();
-        message.properties.set(properties::RETRY_TOPIC, topic);
-    }
+    let topic = origin_topic(message).to_owned();
+    message.properties.set(properties::RETRY_TOPIC, topic);
     if message.properties.get(properties::ORIGIN_MESSAGE_ID).is_none() {
         let id = message.offset_message_id().to_string();
         message.properties.set(properties::ORIGIN_MESSAGE_ID, id);

@@ -6,7 +6,7 @@ use tminus::Clock;
 use tminus::broker::{Broker, Fault};
 use tminus::codec::grpc::proto::*;
 use tminus::codec::grpc::{decode_message, digest, time};
-use tminus::codec::remoting::codes::request;
+use tminus::codec::remoting::codes::{request, response};
 use tminus::message::properties::{TAGS, TIMER_DELIVER_MS};
 
 use crate::grpc_consumer::{Consumer, HIDDEN, handle, pushed, receive, seen, system};
@@ -15,7 +15,6 @@ use crate::peer::{Peer, broker};
 
 const SECOND: Duration = Duration::from_secs(1);
 const OK: i32 = Code::Ok as i32;
-const RECEIVE_MESSAGE: i32 = 200_050;
 
 /// A broker on a virtual clock with the topic `T` of one queue, a remoting client and a consumer.
 async fn virtual_broker() -> (Broker, Peer, Consumer) {
@@ -46,8 +45,8 @@ async fn a_message_is_received_hidden_and_acknowledged() {
     consumer.acknowledge(&again).await;
     broker.advance(10 * HIDDEN).unwrap();
     assert_eq!(broker.message_stage("T", "G", "a"), tminus::broker::MessageStage::Acknowledged);
-    assert_eq!(broker.request_count(RECEIVE_MESSAGE), 2);
-    assert_eq!(broker.request_count(200_051), 2);
+    assert_eq!(broker.request_count(request::POP_MESSAGE), 2);
+    assert_eq!(broker.request_count(request::ACK_MESSAGE), 2);
 }
 
 #[tokio::test]
@@ -174,7 +173,7 @@ async fn a_waiting_receive_is_woken_by_what_becomes_visible() {
 
 /// Waits until this many receives have come; the last one is parked a moment later.
 async fn parked(broker: &Broker, receives: u64) {
-    while broker.request_count(RECEIVE_MESSAGE) < receives {
+    while broker.request_count(request::POP_MESSAGE) < receives {
         tokio::task::yield_now().await;
     }
 }
@@ -225,11 +224,11 @@ async fn filters_compare_tags_and_properties() {
 #[tokio::test]
 async fn a_corrupted_body_is_told_by_its_digest() {
     let (broker, mut peer, consumer) = virtual_broker().await;
-    broker.inject(RECEIVE_MESSAGE, 1, Fault::Corrupt);
+    broker.inject(request::POP_MESSAGE, 1, Fault::Corrupt);
     for _ in 0..2 {
         peer.send("T", "x", &[]).await;
         let message = consumer.receive().await.remove(0);
-        let corrupted = broker.request_count(RECEIVE_MESSAGE) == 1;
+        let corrupted = broker.request_count(request::POP_MESSAGE) == 1;
         assert_eq!(digest::fits(&message.body, system(&message).body_digest.as_ref()), !corrupted);
         assert_eq!(decode_message(message, "broker-a").corrupted, corrupted);
     }
@@ -265,6 +264,98 @@ async fn a_message_given_up_is_a_dead_letter() {
     assert_eq!((&dead.body[..], dead.message_id.as_str()), (&b"a"[..], "U"));
     broker.advance(10 * HIDDEN).unwrap();
     assert_eq!(peer.pull("%RETRY%G", 0, Duration::ZERO).await, []);
+}
+
+#[tokio::test]
+async fn a_dead_letter_can_be_received_and_retried() {
+    let (broker, mut peer, consumer) = virtual_broker().await;
+    peer.send("T", "a", &[("UNIQ_KEY", "U")]).await;
+    let first = consumer.receive().await;
+    assert_eq!(consumer.forward(handle(&first[0])).await, OK);
+    let from_dead = || ReceiveMessageRequest {
+        group: Some(named("undertaker")),
+        message_queue: Some(MessageQueue { topic: Some(named("%DLQ%G")), id: -1, ..Default::default() }),
+        ..receive()
+    };
+    for attempt in [2, 3] {
+        let dead = consumer.received(from_dead()).await.messages;
+        assert_eq!((seen(&dead), &dead[0].topic), (vec![("a", attempt)], &Some(named("%DLQ%G"))));
+        let origin = system(&dead[0]).dead_letter_queue.as_ref().unwrap();
+        assert_eq!(origin.topic, "T");
+        broker.advance(HIDDEN).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_forged_handle_settles_nothing() {
+    let (broker, mut peer, consumer) = virtual_broker().await;
+    peer.send("T", "a", &[]).await;
+    peer.send("T", "b", &[]).await;
+    let received = consumer.receive().await;
+    let parts: Vec<_> = handle(&received[0]).split(' ').collect();
+    let forged = |at: usize, part: &str| {
+        let mut parts = parts.clone();
+        parts[at] = part;
+        parts.join(" ")
+    };
+    // Everything but the start offset counts: time, invisible time, number, kind of topic, broker, queue, offsets.
+    for at in 1..9 {
+        for part in ["-1", "0", "99999999999999", "9223372036854775807", "x", "", "broker-b"] {
+            let forged = forged(at, part);
+            if forged != handle(&received[0]) {
+                consumer.ack(&[&forged]).await;
+                consumer.forward(&forged).await;
+                consumer.change(&forged, Duration::ZERO).await;
+            }
+        }
+    }
+    assert_eq!(peer.pull("%RETRY%G", 0, Duration::ZERO).await, []);
+    broker.advance(HIDDEN).unwrap();
+    assert_eq!(seen(&consumer.receive().await), [("a", 2), ("b", 2)]);
+}
+
+#[tokio::test]
+async fn a_broken_telemetry_stream_gives_back_what_was_pushed() {
+    let (broker, mut peer, consumer) = virtual_broker().await;
+    peer.send("T", "a", &[]).await;
+    assert_eq!(consumer.received(pushed()).await.messages.len(), 1);
+    let other = Consumer::start(broker.address(), "d").await;
+    drop(consumer);
+    // A second after the broker has noticed; the invisible time alone would end after 60.
+    let again = other.receive();
+    tokio::pin!(again);
+    let mut steps = 0;
+    let again = loop {
+        tokio::select! {
+            biased;
+            again = &mut again => break again,
+            () = tokio::time::sleep(SECOND / 20) => {
+                steps += 1;
+                assert!(steps < 50, "it was not given back");
+                broker.advance(SECOND).unwrap();
+            }
+        }
+    };
+    assert_eq!(seen(&again), [("a", 2)]);
+}
+
+#[tokio::test]
+async fn a_receive_meets_the_faults_of_its_request_code() {
+    let (broker, mut peer, consumer) = virtual_broker().await;
+    peer.send("T", "a", &[]).await;
+    let refuse = |code: i32| Fault::Refuse { code, remark: "enough".into() };
+    for (fault, code) in [
+        (refuse(Code::TooManyRequests as i32), Code::TooManyRequests),
+        (refuse(response::SYSTEM_BUSY), Code::TooManyRequests),
+    ] {
+        broker.inject(request::POP_MESSAGE, 1, fault);
+        assert_eq!(consumer.received(receive()).await.code, code as i32);
+    }
+    broker.inject(request::POP_MESSAGE, 1, Fault::CloseAfter);
+    assert!(consumer.try_receive(receive()).await.is_err());
+    let again = Consumer::start(broker.address(), "c").await;
+    broker.advance(HIDDEN).unwrap();
+    assert_eq!(seen(&again.receive().await), [("a", 2)], "it was handed out before the connection was cut");
 }
 
 #[tokio::test]

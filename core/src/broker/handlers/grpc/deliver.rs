@@ -1,16 +1,16 @@
 //! From stored messages to those of the protocol.
 
+use std::time::Duration;
+
+use super::names::resource;
 use crate::broker::pop::Delivery;
 use crate::broker::retry::origin_topic;
 use crate::broker::transactions::is_half;
-use crate::codec::grpc::proto::{
-    DeadLetterQueue, Encoding, Message, MessageType, Resource, SystemProperties,
-};
+use crate::codec::grpc::proto::{DeadLetterQueue, Encoding, Message, MessageType, SystemProperties};
 use crate::codec::grpc::reserved::is_reserved;
 use crate::codec::grpc::{digest, time};
 use crate::codec::remoting::record::{StoredMessage, sys_flag};
 use crate::message::{Properties, properties};
-use std::time::Duration;
 
 const BORN_HOST: &str = "__BORNHOST";
 const TRACE_CONTEXT: &str = "TRACE_CONTEXT";
@@ -32,11 +32,11 @@ pub(super) fn delivered(delivery: Delivery, broker: &str) -> Message {
 
 /// A stored message for clients. Its properties become the fields of their own that the protocol has for them.
 pub(super) fn to_proto(message: StoredMessage) -> Message {
-    let topic = origin_topic(&message).to_owned();
+    let topic = resource(origin_topic(&message));
     let system = system_properties(&message);
     let user = message.properties.iter().filter(|(name, _)| !is_reserved(name));
     Message {
-        topic: Some(Resource { resource_namespace: String::new(), name: topic }),
+        topic: Some(topic),
         user_properties: user.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         system_properties: Some(system),
         body: message.body,
