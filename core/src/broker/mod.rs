@@ -245,18 +245,31 @@ impl Broker {
         self.ca_pem.as_deref()
     }
 
-    /// Creates a topic, or changes its number of queues.
+    /// Creates a topic, or changes its number of queues. Its type is that of topics which the persona creates.
     ///
     /// # Errors
     /// `InvalidArgument`: unusable name, or no queues.
     pub fn create_topic(&self, topic: &str, queues: i32) -> Result<()> {
+        self.put_topic(topic, TopicConfig::new(queues))
+    }
+
+    /// Creates a topic of a type, or changes its number of queues and its type.
+    ///
+    /// # Errors
+    /// As [`Broker::create_topic`].
+    pub fn create_topic_of(&self, topic: &str, queues: i32, kind: TopicType) -> Result<()> {
+        self.put_topic(topic, TopicConfig { topic_type: Some(kind), ..TopicConfig::new(queues) })
+    }
+
+    fn put_topic(&self, topic: &str, config: TopicConfig) -> Result<()> {
+        let queues = config.write_queues;
         if queues < 1 {
             return Err(invalid(format!("a topic needs at least one queue, not {queues}")));
         }
         if let Some(fault) = topics::name_fault(topic) {
             return Err(invalid(fault));
         }
-        self.node.state().store.topics.put(topic, TopicConfig::new(queues));
+        self.node.state().store.topics.put(topic, config);
         Ok(())
     }
 
