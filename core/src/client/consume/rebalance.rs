@@ -40,10 +40,12 @@ pub(super) enum Shared {
     NotRetries,
 }
 
-/// One line when it begins to fail. A topic that does not exist yet is no trouble: it may come with its first message.
+/// One line when it begins to fail. The end of the client is no trouble, nor is a topic that does not exist yet: it may
+/// come with its first message.
 fn report(last: &Result<Shared>, now: &Result<Shared>) {
     match (last, now) {
         (_, Ok(_)) => {}
+        (_, Err(error)) if error.kind() == ErrorKind::Closed => {}
         (Ok(_), Err(error)) if error.kind() == ErrorKind::TopicNotFound => {
             tracing::info!(%error, "the consumer waits for its topic");
         }

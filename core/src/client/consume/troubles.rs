@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::message::MessageQueue;
 
 /// Names of the brokers in trouble.
@@ -11,8 +11,11 @@ use crate::message::MessageQueue;
 pub(super) struct Troubles(Mutex<HashSet<String>>);
 
 impl Troubles {
-    /// A request about `queue` failed.
+    /// A request about `queue` failed; the end of the client is no trouble.
     pub(super) fn failed(&self, what: &str, queue: &MessageQueue, error: &Error) {
+        if error.kind() == ErrorKind::Closed {
+            return;
+        }
         let MessageQueue { topic, broker, id } = queue;
         if self.lock().insert(broker.clone()) {
             tracing::warn!(%error, topic, broker, queue = id, "{what}; it is tried again");
