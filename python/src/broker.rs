@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use tminus::Clock;
-use tminus::broker::{BrokerOptions, BrokerTls, Fault, Persona};
+use tminus::broker::{BrokerOptions, BrokerTls, Fault, GroupOptions, MessageStage, Persona, TopicType};
 use tminus::clock::from_ms;
 
 use crate::errors::raise;
@@ -18,6 +19,24 @@ const PERSONAS: [(&str, Persona); 4] = [
     ("apache5", Persona::Apache5),
     ("apache4", Persona::Apache4),
     ("huawei", Persona::Huawei),
+];
+
+const TOPIC_TYPES: [(&str, TopicType); 6] = [
+    ("mixed", TopicType::Mixed),
+    ("normal", TopicType::Normal),
+    ("fifo", TopicType::Fifo),
+    ("delay", TopicType::Delay),
+    ("transaction", TopicType::Transaction),
+    ("priority", TopicType::Priority),
+];
+
+const STAGES: [(&str, MessageStage); 6] = [
+    ("initialized", MessageStage::Initialized),
+    ("timing", MessageStage::Timing),
+    ("ready", MessageStage::Ready),
+    ("in_flight", MessageStage::InFlight),
+    ("acknowledged", MessageStage::Acknowledged),
+    ("deleted", MessageStage::Deleted),
 ];
 
 /// A clock that a broker and its clients share.
@@ -92,10 +111,47 @@ impl Broker {
         Ok(SharedClock(self.get("clock")?.clock().clone()))
     }
 
-    /// Creates a topic, or changes its number of queues.
-    #[pyo3(signature = (topic, queues=4))]
-    fn create_topic(&self, topic: &str, queues: i32) -> PyResult<()> {
-        self.get("create_topic")?.create_topic(topic, queues).map_err(raise)
+    /// Creates a topic, or changes its number of queues and its type.
+    #[pyo3(signature = (topic, queues=4, *, r#type=None))]
+    fn create_topic(&self, topic: &str, queues: i32, r#type: Option<&str>) -> PyResult<()> {
+        let broker = self.get("create_topic")?;
+        match r#type {
+            Some(kind) => broker.create_topic_of(topic, queues, choose("type", kind, &TOPIC_TYPES)?),
+            None => broker.create_topic(topic, queues),
+        }
+        .map_err(raise)
+    }
+
+    /// Creates a consumer group, or changes how it is served.
+    #[pyo3(signature = (group, *, fifo=false, max_attempts=None, backoff=None))]
+    fn create_group(
+        &self,
+        group: &str,
+        fifo: bool,
+        max_attempts: Option<i32>,
+        backoff: Option<Vec<Duration>>,
+    ) -> PyResult<()> {
+        let defaults = GroupOptions::default();
+        let options = GroupOptions {
+            fifo,
+            max_attempts: max_attempts.unwrap_or(defaults.max_attempts),
+            backoff: backoff.unwrap_or(defaults.backoff),
+        };
+        self.get("create_group")?.create_group(group, options).map_err(raise)
+    }
+
+    /// Where a message is on its way through the broker to a group.
+    fn message_stage<'py>(
+        &self,
+        py: Python<'py>,
+        topic: &str,
+        group: &str,
+        message_id: &str,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        static STAGE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let stage = self.get("message_stage")?.message_stage(topic, group, message_id);
+        let name = STAGES.iter().find(|(_, known)| *known == stage).map(|(name, _)| *name);
+        STAGE.import(py, "tminus._types", "MessageStage")?.call1((name,))
     }
 
     /// Moves a virtual clock forward, in deadline order; returns how many messages became visible.

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, final, overload
 
 from typing_extensions import disjoint_base
 
-from ._types import ConsumeResult, RetryAfterLevel, SendStatus, Sql92, TransactionResolution
+from ._types import ConsumeResult, MessageStage, RetryAfterLevel, SendStatus, Sql92, TransactionResolution
 from .errors import Error
 
 __all__ = [
@@ -467,7 +467,7 @@ class SimpleConsumer:
 
 @final
 class Broker:
-    """A RocketMQ server on a loopback port: name server and broker in one.
+    """A RocketMQ server on a loopback port: name server, broker and gRPC proxy in one.
 
     With `virtual_clock`, scheduled messages become visible only by `advance`. `tls` serves TLS beside plain TCP with a
     certificate of its own making (`ca_pem`); `tls_only` refuses plain connections; with `client_ca_pem` clients must
@@ -490,7 +490,7 @@ class Broker:
     ) -> Broker: ...
     @property
     def endpoint(self) -> str:
-        """`host:port` for clients."""
+        """`host:port` for clients; with `grpc://` in front for those over gRPC."""
 
     @property
     def clock(self) -> SharedClock:
@@ -500,8 +500,34 @@ class Broker:
     def ca_pem(self) -> str | None:
         """PEM text of the authority that signed the self-made certificate; `None` without TLS."""
 
-    def create_topic(self, topic: str, queues: int = 4) -> None:
-        """Creates a topic, or changes its number of queues."""
+    def create_topic(
+        self,
+        topic: str,
+        queues: int = 4,
+        *,
+        type: Literal["mixed", "normal", "fifo", "delay", "transaction", "priority"] | None = None,
+    ) -> None:
+        """Creates a topic, or changes its number of queues and its type: which messages it takes over gRPC.
+
+        `None` is the type of topics that the persona creates by itself.
+        """
+
+    def create_group(
+        self,
+        group: str,
+        *,
+        fifo: bool = False,
+        max_attempts: int | None = None,
+        backoff: Sequence[timedelta] | None = None,
+    ) -> None:
+        """Creates a consumer group, or changes how it is served over gRPC.
+
+        With `fifo` the next message of a message group comes when the one before is settled. `max_attempts` (17)
+        deliveries make a dead letter; `backoff` (the 18 delay levels) lies between them, the last step repeats.
+        """
+
+    def message_stage(self, topic: str, group: str, message_id: str) -> MessageStage:
+        """Where a message is on its way through the broker to a group."""
 
     def advance(self, by: timedelta) -> int:
         """Moves a virtual clock forward, in deadline order; returns how many messages became visible."""

@@ -41,6 +41,23 @@ class TransactionResolution(enum.Enum):
     """The message is dropped."""
 
 
+class MessageStage(enum.Enum):
+    """Where a message is on its way through a broker to a group."""
+
+    INITIALIZED = "initialized"
+    """No broker has it: its producer did not send it yet."""
+    TIMING = "timing"
+    """The broker keeps it until its delivery time, or that of a delayed retry."""
+    READY = "ready"
+    """Visible: consumers of the group can get it."""
+    IN_FLIGHT = "in_flight"
+    """A consumer of the group has it and did not settle it yet."""
+    ACKNOWLEDGED = "acknowledged"
+    """The group is done with it: it was acknowledged, or became a dead letter."""
+    DELETED = "deleted"
+    """The broker has it no more: recalled, deleted with its topic, or it made room for newer ones."""
+
+
 class RetryAfterLevel(NamedTuple):
     """Deliver the message again after the server's delay level 1 to 18."""
 

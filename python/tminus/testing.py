@@ -13,5 +13,6 @@ pytest finds the fixtures `rocketmq_broker` (real clock) and `rocketmq_virtual_b
 from ._native import Broker as Broker
 from ._native import PendingMessage as PendingMessage
 from ._native import SharedClock as SharedClock
+from ._types import MessageStage as MessageStage
 
-__all__ = ["Broker", "PendingMessage", "SharedClock"]
+__all__ = ["Broker", "MessageStage", "PendingMessage", "SharedClock"]
