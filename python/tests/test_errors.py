@@ -161,7 +161,11 @@ def test_a_hostile_server(answer: bytes):
 
 def test_a_hostile_client(broker: Broker, producer: tminus.Producer, topic: str):
     host, port = broker.endpoint.split(":")
-    for frame in (struct.pack(">ii", 0x7FFFFFFF, 16), struct.pack(">ii", -5, 16), b"GET / HTTP/1.1\r\n\r\n"):
+    for frame in (
+        struct.pack(">ii", 0x7FFFFFFF, 16),
+        struct.pack(">ii", -5, 16),
+        b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
+    ):
         with socket.create_connection((host, int(port)), timeout=5) as client:
             client.sendall(frame)
             client.settimeout(5)
