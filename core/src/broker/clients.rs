@@ -4,17 +4,23 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 
-use crate::codec::grpc::proto::{Settings, TelemetryCommand};
+use super::ask::ClientReply;
+use crate::codec::grpc::proto::telemetry_command::Command;
+use crate::codec::grpc::proto::{RecoverOrphanedTransactionCommand, Settings, TelemetryCommand};
 
 /// A client that is silent for this long is forgotten.
 const EXPIRY: Duration = Duration::from_secs(120);
+
+/// What a client is to be told.
+type Commands = UnboundedSender<TelemetryCommand>;
 
 /// An open telemetry stream.
 #[derive(Debug)]
 struct Stream {
     number: u64,
-    commands: UnboundedSender<TelemetryCommand>,
+    commands: Commands,
 }
 
 /// A client that has told its settings.
@@ -34,13 +40,23 @@ pub(crate) struct Client {
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
     by_id: HashMap<String, Client>,
+    /// By the nonce that answers carry.
+    questions: HashMap<String, Question>,
+    asked: u64,
+}
+
+/// What a client was asked and has not answered yet.
+#[derive(Debug)]
+struct Question {
+    client_id: String,
+    reply: oneshot::Sender<ClientReply>,
 }
 
 impl Clients {
-    /// Takes a client's settings, that came at `now`.
-    pub(crate) fn agree(&mut self, client_id: &str, client: Client) {
-        let stream = self.by_id.remove(client_id).and_then(|before| before.stream);
-        self.by_id.insert(client_id.to_owned(), Client { stream, ..client });
+    /// Takes a client's settings; from now on it is asked on the telemetry stream `number` that they came on.
+    pub(crate) fn agree(&mut self, client_id: &str, mut client: Client, number: u64, commands: Commands) {
+        client.stream = Some(Stream { number, commands });
+        self.by_id.insert(client_id.to_owned(), client);
     }
 
     /// The client with this id, if it has told its settings.
@@ -48,22 +64,57 @@ impl Clients {
         self.by_id.get(client_id)
     }
 
-    /// From now on the client is asked on this telemetry stream.
-    pub(crate) fn connect(
-        &mut self,
-        client_id: &str,
-        number: u64,
-        commands: UnboundedSender<TelemetryCommand>,
-    ) {
-        if let Some(client) = self.by_id.get_mut(client_id) {
-            client.stream = Some(Stream { number, commands });
-        }
+    /// The consumers of a group.
+    pub(crate) fn of_group<'a>(&'a mut self, group: &'a str) -> impl Iterator<Item = &'a mut Client> {
+        self.by_id.values_mut().filter(move |client| client.group.as_deref() == Some(group))
     }
 
     /// This telemetry stream has ended; whether it was the client's last. The client stays, it may open another.
     pub(crate) fn disconnect(&mut self, client_id: &str, number: u64) -> bool {
         let client = self.by_id.get_mut(client_id);
-        client.is_some_and(|client| client.stream.take_if(|stream| stream.number == number).is_some())
+        let last =
+            client.is_some_and(|client| client.stream.take_if(|stream| stream.number == number).is_some());
+        if last {
+            self.questions.retain(|_, question| question.client_id != client_id);
+        }
+        last
+    }
+
+    /// Asks a producer that declared `topic` about the transaction of a half message, if one can be asked.
+    pub(crate) fn ask_about(&self, topic: &str, question: RecoverOrphanedTransactionCommand) {
+        let publishes = |client: &&Client| client.topics.iter().any(|declared| declared == topic);
+        let mut producers = self.by_id.values().filter(publishes).filter(|client| client.stream.is_some());
+        if let Some(producer) = producers.next() {
+            let command = Some(Command::RecoverOrphanedTransactionCommand(question));
+            producer.tell(TelemetryCommand { status: None, command });
+        }
+    }
+
+    /// Asks a client; its answer comes on the channel, which closes when the client leaves before. `None`: no such
+    /// client, or it has no telemetry stream open.
+    pub(crate) fn ask(
+        &mut self,
+        client_id: &str,
+        question: impl FnOnce(String) -> Command,
+    ) -> Option<oneshot::Receiver<ClientReply>> {
+        let client = self.by_id.get(client_id).filter(|client| client.stream.is_some())?;
+        self.asked += 1;
+        let nonce = format!("{}", self.asked);
+        client.tell(TelemetryCommand { status: None, command: Some(question(nonce.clone())) });
+        let (reply, answer) = oneshot::channel();
+        // Whoever asked may have given up.
+        self.questions.retain(|_, question| !question.reply.is_closed());
+        self.questions.insert(nonce, Question { client_id: client_id.to_owned(), reply });
+        Some(answer)
+    }
+
+    /// Takes a client's answer.
+    pub(crate) fn answered(&mut self, client_id: &str, nonce: &str, answer: ClientReply) {
+        match self.questions.remove(nonce) {
+            Some(question) if question.client_id == client_id => _ = question.reply.send(answer),
+            Some(question) => _ = self.questions.insert(nonce.to_owned(), question),
+            None => tracing::debug!(client_id, nonce, "an answer nobody waits for"),
+        }
     }
 
     /// Takes a heartbeat; whether the client is known.
@@ -84,6 +135,14 @@ impl Clients {
 }
 
 impl Client {
+    /// Tells the client, if it has a telemetry stream open.
+    pub(crate) fn tell(&self, command: TelemetryCommand) {
+        if let Some(stream) = &self.stream {
+            // It may be about to end.
+            let _ = stream.commands.send(command);
+        }
+    }
+
     /// A client that was seen at `now` with these settings.
     pub(crate) fn new(settings: Settings, group: Option<String>, topics: Vec<String>, now: Instant) -> Self {
         Self { settings, group, topics, stream: None, seen: now }

@@ -3,7 +3,7 @@
 //! `socket → listener → session (codec) → handlers → store + timer → delivery → session`
 
 mod acl;
-#[allow(dead_code)] // until more calls are answered
+mod ask;
 mod clients;
 mod control;
 mod delivery;
@@ -45,6 +45,7 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Credentials;
 
+pub use ask::{ClientCommand, ClientReply};
 pub use groups::GroupOptions;
 pub use topic_type::TopicType;
 
@@ -273,15 +274,23 @@ impl Broker {
         Ok(())
     }
 
-    /// Creates a consumer group, or changes how it is served.
+    /// Creates a consumer group, or changes how it is served; its consumers over gRPC are told.
     ///
     /// # Errors
-    /// `InvalidArgument`: unusable name.
+    /// `InvalidArgument`: unusable name, or less than one attempt.
     pub fn create_group(&self, group: &str, options: GroupOptions) -> Result<()> {
-        if let Some(fault) = topics::name_fault(&topics::retry_topic(group)) {
+        if options.max_attempts < 1 {
+            return Err(invalid(format!(
+                "a message needs at least one attempt, not {}",
+                options.max_attempts
+            )));
+        }
+        if let Some(fault) = handlers::group_fault(group) {
             return Err(invalid(fault));
         }
-        self.node.state().groups.configure(group, options);
+        let mut state = self.node.state();
+        state.groups.configure(group, options);
+        handlers::push_settings(&mut state, group);
         Ok(())
     }
 

@@ -35,6 +35,30 @@ impl Persona {
         self == Persona::Loopback
     }
 
+    /// Refuses a delivery time that is too far ahead for producers over gRPC, with a remark: the real server's proxy
+    /// is stricter than its broker.
+    pub(crate) fn check_ahead(self, at_ms: i64, now_ms: i64) -> Result<(), String> {
+        let ahead = at_ms.saturating_sub(now_ms);
+        let (days, allowance) = match self {
+            Persona::Apache5 => (1, 0),
+            other => other.limit(),
+        };
+        if ahead > days * DAY_MS + allowance {
+            return Err(format!(
+                "the message asks for delivery {ahead} ms from now, and at most {days} days are allowed"
+            ));
+        }
+        Ok(())
+    }
+
+    /// The property that keeps the delivery time of a message that came over gRPC.
+    pub(crate) fn delivery_property(self) -> &'static str {
+        match self {
+            Persona::Huawei => properties::START_DELIVER_TIME,
+            Persona::Loopback | Persona::Apache5 | Persona::Apache4 => properties::TIMER_DELIVER_MS,
+        }
+    }
+
     /// Whether a new consumer group keeps the order if its first consumer says so.
     pub(crate) fn creates_fifo_groups(self) -> bool {
         self == Persona::Loopback

@@ -20,6 +20,7 @@ use super::timer::{Timer, TimerId};
 use super::topics::{HALF_TOPIC, TopicConfig};
 use super::transactions::{TRANSACTION_ID, Transactions};
 use super::{PendingMessage, Persona};
+use crate::codec::remoting::RecallHandle;
 use crate::codec::remoting::codes::response;
 use crate::codec::remoting::record::{StoredMessage, sys_flag};
 use crate::message::{Properties, properties};
@@ -67,6 +68,8 @@ pub(crate) struct State {
     /// Told when the next instant to act at comes earlier than it was.
     pub(crate) sooner: Arc<Notify>,
     scheduled: i64,
+    /// Messages whose queue was chosen here.
+    spread: u32,
 }
 
 impl State {
@@ -87,6 +90,7 @@ impl State {
             relays: Relays::default(),
             transactions: Transactions::default(),
             scheduled: 0,
+            spread: 0,
         }
     }
 
@@ -110,6 +114,12 @@ impl State {
         self.persona
             .deliver_at(&wanted, now_ms)
             .map_err(|remark| Refusal::new(response::MESSAGE_ILLEGAL, remark))
+    }
+
+    /// The next of `queues` queues in turn.
+    pub(crate) fn next_queue(&mut self, queues: i32) -> i32 {
+        self.spread = self.spread.wrapping_add(1);
+        i32::try_from(self.spread % queues.max(1).unsigned_abs()).unwrap_or(0)
     }
 
     /// Keeps `message` until `at`.
@@ -170,7 +180,9 @@ impl State {
                     Err(error) => tracing::error!(%error, "a scheduled message was lost"),
                 },
                 Due::TransactionCheck(offset) => {
-                    if let Some(ahead) = self.transactions.check(offset, &self.groups, &self.broker_name) {
+                    if let Some(ahead) =
+                        self.transactions.check(offset, &self.groups, &self.clients, &self.broker_name)
+                    {
                         self.at(now_ms.saturating_add(ahead), Due::TransactionCheck(offset));
                     }
                 }
@@ -206,8 +218,25 @@ impl State {
         placed
     }
 
+    /// Takes back the scheduled message of a recall handle; its id.
+    ///
+    /// # Errors
+    /// `ILLEGAL_OPERATION`: no handle of this topic, or its message does not wait any more.
+    pub(crate) fn recall_by(&mut self, topic: &str, handle: &str) -> Result<String, Refusal> {
+        let illegal = |remark: &str| Refusal::new(response::ILLEGAL_OPERATION, remark);
+        let handle =
+            RecallHandle::parse(handle).ok_or_else(|| illegal("the recall handle cannot be read"))?;
+        if handle.topic != topic {
+            return Err(illegal("the recall handle is one of another topic"));
+        }
+        if !self.recall(topic, &handle.message_id, handle.deliver_at_ms) {
+            return Err(illegal("the message does not wait any more: it was delivered or recalled"));
+        }
+        Ok(handle.message_id)
+    }
+
     /// Takes back a scheduled message; whether it was still waiting.
-    pub(crate) fn recall(&mut self, topic: &str, unique_id: &str, deliver_at_ms: i64) -> bool {
+    fn recall(&mut self, topic: &str, unique_id: &str, deliver_at_ms: i64) -> bool {
         let is_it = |due: &Due| {
             waiting(due).is_some_and(|message| {
                 message.topic == topic && message.properties.get(properties::UNIQ_KEY) == Some(unique_id)

@@ -117,7 +117,6 @@ impl GrpcPeer {
             .map(|answer| answer.into_inner())
     }
 
-    #[allow(dead_code)] // until messages are received
     /// One request, a stream of answers.
     pub(crate) async fn stream<Q, A>(&self, call: &str, request: Q) -> Result<Streaming<A>, tonic::Status>
     where
@@ -155,6 +154,17 @@ impl GrpcPeer {
         self.call("QueryRoute", request).await.unwrap()
     }
 
+    pub(crate) async fn send(&self, messages: impl IntoIterator<Item = Message>) -> SendMessageResponse {
+        self.try_send(messages).await.unwrap()
+    }
+
+    pub(crate) async fn try_send(
+        &self,
+        messages: impl IntoIterator<Item = Message>,
+    ) -> Result<SendMessageResponse, tonic::Status> {
+        self.call("SendMessage", SendMessageRequest { messages: messages.into_iter().collect() }).await
+    }
+
     pub(crate) async fn heartbeat(&self) -> i32 {
         let request = HeartbeatRequest { group: None, client_type: ClientType::Producer.into() };
         code(&self.call::<_, HeartbeatResponse>("Heartbeat", request).await.unwrap().status)
@@ -164,6 +174,12 @@ impl GrpcPeer {
 impl TelemetryPeer {
     pub(crate) fn say(&self, command: Command) {
         self.commands.send(TelemetryCommand { status: None, command: Some(command) }).unwrap();
+    }
+
+    /// Says how a question was taken.
+    pub(crate) fn answer(&self, code: Code, command: Command) {
+        let status = Some(Status { code: code.into(), message: String::new() });
+        self.commands.send(TelemetryCommand { status, command: Some(command) }).unwrap();
     }
 
     /// The next command of the broker, `None` when it has ended the stream.
@@ -186,6 +202,23 @@ impl TelemetryPeer {
 /// A topic or group without a namespace.
 pub(crate) fn named(name: &str) -> Resource {
     Resource { resource_namespace: String::new(), name: name.into() }
+}
+
+/// A message of a producer.
+pub(crate) fn outgoing(topic: &str, id: &str, body: &str) -> Message {
+    let system = SystemProperties {
+        message_id: id.into(),
+        born_host: "host".into(),
+        body_encoding: Encoding::Identity.into(),
+        message_type: MessageType::Normal.into(),
+        ..Default::default()
+    };
+    Message {
+        topic: Some(named(topic)),
+        system_properties: Some(system),
+        body: body.as_bytes().to_vec().into(),
+        ..Default::default()
+    }
 }
 
 /// The code of a status.

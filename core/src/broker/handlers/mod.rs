@@ -1,9 +1,11 @@
 //! What happens to a request: counted, met by an injected fault, authenticated, handled, answered.
 
-#[allow(dead_code)] // until more calls are answered
 mod grpc;
 pub(super) mod http;
+mod publish;
 mod remoting;
+
+pub(crate) use grpc::{group_fault, push_settings, to_proto};
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

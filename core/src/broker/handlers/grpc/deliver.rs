@@ -31,7 +31,7 @@ pub(super) fn delivered(delivery: Delivery, broker: &str) -> Message {
 }
 
 /// A stored message for clients. Its properties become the fields of their own that the protocol has for them.
-pub(super) fn to_proto(message: StoredMessage) -> Message {
+pub(crate) fn to_proto(message: StoredMessage) -> Message {
     let topic = resource(origin_topic(&message));
     let system = system_properties(&message);
     let user = message.properties.iter().filter(|(name, _)| !is_reserved(name));

@@ -1,19 +1,23 @@
 //! The gRPC protocol: one module a family of calls, registered here.
 
+mod accept;
 mod ack;
 mod assignment;
 mod call;
 mod deliver;
 mod heartbeat;
 mod names;
+mod recall;
 mod receive;
 mod route;
+mod send;
 #[rustfmt::skip]
 #[allow(unreachable_pub, missing_docs, clippy::all)]
 mod service;
 mod settings;
 mod status;
 mod telemetry;
+mod transaction;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,7 +31,10 @@ use crate::codec::grpc::proto::*;
 use crate::codec::remoting::codes::request as code;
 
 use call::Service;
+pub(crate) use deliver::to_proto;
+pub(crate) use names::group_fault;
 use service::messaging_service_server::{MessagingService, MessagingServiceServer};
+pub(crate) use settings::push as push_settings;
 
 /// What comes in while a call lasts is at most this long: more than the largest batch of messages.
 const MAX_REQUEST_BYTES: usize = 130 * 1024 * 1024;
@@ -86,9 +93,9 @@ impl MessagingService for Service {
 
     async fn send_message(
         &self,
-        _: Request<SendMessageRequest>,
+        request: Request<SendMessageRequest>,
     ) -> Result<Response<SendMessageResponse>, Status> {
-        not_offered()
+        self.unary(code::SEND_MESSAGE_V2, request, send::send).await
     }
 
     async fn query_assignment(
@@ -128,16 +135,16 @@ impl MessagingService for Service {
 
     async fn end_transaction(
         &self,
-        _: Request<EndTransactionRequest>,
+        request: Request<EndTransactionRequest>,
     ) -> Result<Response<EndTransactionResponse>, Status> {
-        not_offered()
+        self.unary(code::END_TRANSACTION, request, transaction::end).await
     }
 
     async fn recall_message(
         &self,
-        _: Request<RecallMessageRequest>,
+        request: Request<RecallMessageRequest>,
     ) -> Result<Response<RecallMessageResponse>, Status> {
-        not_offered()
+        self.unary(code::RECALL_MESSAGE, request, recall::recall).await
     }
 
     async fn pull_message(

@@ -8,13 +8,15 @@ use super::status;
 use crate::broker::clients::Client;
 use crate::broker::filter::Filter;
 use crate::broker::groups::{GroupOptions, Groups};
+use crate::broker::state::State;
 use crate::broker::topics::{TopicConfig, retry_topic};
 use crate::clock;
 use crate::codec::grpc::proto::retry_policy::Strategy;
 use crate::codec::grpc::proto::settings::PubSub;
+use crate::codec::grpc::proto::telemetry_command::Command;
 use crate::codec::grpc::proto::{
     Code, CustomizedBackoff, ExponentialBackoff, FilterExpression, FilterType, Metric, Publishing,
-    RetryPolicy, Settings, Subscription,
+    RetryPolicy, Settings, Subscription, TelemetryCommand,
 };
 use crate::codec::grpc::time;
 use crate::message::MAX_BODY_BYTES;
@@ -78,6 +80,16 @@ pub(super) fn filter(expression: Option<&FilterExpression>) -> Result<Filter, Re
         },
     };
     parsed.map_err(|fault| status::refusal(Code::IllegalFilterExpression, fault.to_string()))
+}
+
+/// Tells the consumers of a group how it is served from now on.
+pub(crate) fn push(state: &mut State, group: &str) {
+    let State { clients, groups, .. } = state;
+    for client in clients.of_group(group) {
+        complete(&mut client.settings, Some(group), groups);
+        let command = Some(Command::Settings(client.settings.clone()));
+        client.tell(TelemetryCommand { status: status::ok(), command });
+    }
 }
 
 /// Fills in what the broker decides.

@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::super::Refusal;
 use super::call::{Answer, Ending, Service};
 use super::{Reply, settings, status};
-use crate::broker::TELEMETRY;
+use crate::broker::{ClientReply, TELEMETRY};
 use crate::codec::grpc::metadata;
 use crate::codec::grpc::proto::telemetry_command::Command;
 use crate::codec::grpc::proto::{Settings, TelemetryCommand};
@@ -87,13 +87,23 @@ impl Telemetry {
     }
 
     fn handle(&self, received: TelemetryCommand) -> Result<(), Status> {
+        let status = received.status.unwrap_or_default();
         match received.command {
-            Some(Command::Settings(settings)) => self.agree(settings),
-            other => {
-                tracing::debug!(client = self.client_id, ?other, "a telemetry command nobody waits for");
-                Ok(())
+            Some(Command::Settings(settings)) => return self.agree(settings),
+            Some(Command::VerifyMessageResult(result)) => {
+                self.answered(&result.nonce, ClientReply { code: status.code, text: status.message });
             }
+            Some(Command::ThreadStackTrace(trace)) => {
+                let text = trace.thread_stack_trace.unwrap_or(status.message);
+                self.answered(&trace.nonce, ClientReply { code: status.code, text });
+            }
+            other => tracing::debug!(client = self.client_id, ?other, "a command that is not for servers"),
         }
+        Ok(())
+    }
+
+    fn answered(&self, nonce: &str, reply: ClientReply) {
+        self.service.node.state().clients.answered(&self.client_id, nonce, reply);
     }
 
     /// Keeps the client's settings, and answers with what has become of them.
@@ -112,8 +122,7 @@ impl Telemetry {
         let client = settings::agree(&call, settings).map_err(refused)?;
         let command = Some(Command::Settings(client.settings.clone()));
         let mut state = self.service.node.state();
-        state.clients.agree(&self.client_id, client);
-        state.clients.connect(&self.client_id, self.number, self.sender.clone());
+        state.clients.agree(&self.client_id, client, self.number, self.sender.clone());
         // Its receiver lives as long as this does.
         let _ = self.sender.send(TelemetryCommand { status: status::ok(), command });
         Ok(())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Answer, Refusal, Request};
+use super::super::{Answer, Refusal, Request, push_settings};
 use crate::broker::groups::{GroupOptions, Member};
 use crate::codec::remoting::body::{ConsumeFromWhere, ConsumeType, MessageModel, SubscriptionData};
 use crate::codec::remoting::codes::response;
@@ -21,15 +21,16 @@ struct GroupConfig {
 pub(super) fn create(request: &Request<'_>) -> Answer {
     let config: GroupConfig = serde_json::from_slice(&request.frame.body)
         .map_err(|e| Refusal::new(response::SYSTEM_ERROR, format!("the body is malformed: {e}")))?;
-    let groups = &mut request.node.state().groups;
-    let mut options = GroupOptions::clone(groups.options(&config.group_name));
+    let mut state = request.node.state();
+    let mut options = GroupOptions::clone(state.groups.options(&config.group_name));
     if let Some(times) = config.retry_max_times {
         options.max_attempts = times.saturating_add(1);
     }
     if let Some(fifo) = config.consume_message_orderly {
         options.fifo = fifo;
     }
-    groups.configure(&config.group_name, options);
+    state.groups.configure(&config.group_name, options);
+    push_settings(&mut state, &config.group_name);
     Ok(Some(request.success()))
 }
 

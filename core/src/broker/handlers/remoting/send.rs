@@ -1,21 +1,17 @@
 //! Sending: one message (10, 310) or a batch (320, 310 with m=true).
 
+use super::super::publish::{self, MAX_PROPERTIES_BYTES, REGION};
 use super::super::{Answer, Refusal, Request};
-use crate::broker::node::{CLUSTER, Node};
+use crate::broker::node::Node;
 use crate::broker::state::{Placed, State};
-use crate::broker::topics::{self, RETRY_PREFIX, TopicConfig, dead_letter_topic};
+use crate::broker::topics::{self, RETRY_PREFIX, dead_letter_topic};
 use crate::broker::transactions::is_half;
 use crate::codec::remoting::batch::{self, BatchItem};
-use crate::codec::remoting::body::perm;
 use crate::codec::remoting::codes::response;
 use crate::codec::remoting::header::SendHeader;
 use crate::codec::remoting::record::StoredMessage;
 use crate::codec::remoting::{Frame, RecallHandle};
 use crate::message::{MAX_BODY_BYTES, OffsetMessageId, Properties, properties};
-
-const REGION: &str = "DefaultRegion";
-/// Room in the properties of a record for those that the broker adds.
-const OWN_PROPERTIES_BYTES: usize = 767;
 
 /// SEND_MESSAGE, SEND_MESSAGE_V2, SEND_BATCH_MESSAGE.
 pub(super) fn send(request: &Request<'_>) -> Answer {
@@ -32,10 +28,9 @@ fn store(request: &Request<'_>) -> Result<Frame, Refusal> {
     if size == 0 || size > MAX_BODY_BYTES {
         return illegal(format!("the body has {size} bytes; allowed are 1 to {MAX_BODY_BYTES}"));
     }
-    let limit = properties::MAX_ENCODED_BYTES - OWN_PROPERTIES_BYTES;
-    if header.properties.len() > limit {
+    if header.properties.len() > MAX_PROPERTIES_BYTES {
         return illegal(format!(
-            "the properties have {} bytes; allowed are {limit}",
+            "the properties have {} bytes; allowed are {MAX_PROPERTIES_BYTES}",
             header.properties.len()
         ));
     }
@@ -84,7 +79,7 @@ fn send_one(
 ) -> Result<Frame, Refusal> {
     let node = request.node;
     let now_ms = node.clock.now_ms();
-    complete(node, &mut message.properties, now_ms);
+    publish::complete(node, &mut message.properties, now_ms);
     if dead {
         message.properties.remove(properties::DELAY);
     }
@@ -135,16 +130,6 @@ fn message_id(node: &Node, placed: Placed) -> OffsetMessageId {
     OffsetMessageId { host: node.address, commit_log_offset: placed.commit_log_offset }
 }
 
-/// Adds what the broker adds to every single message.
-fn complete(node: &Node, properties: &mut Properties, now_ms: i64) {
-    if properties.get(properties::UNIQ_KEY).is_none() {
-        properties.set(properties::UNIQ_KEY, node.unique_ids.next(now_ms));
-    }
-    properties.set(properties::MSG_REGION, REGION);
-    properties.set(properties::TRACE_ON, "true");
-    properties.set(properties::CLUSTER, CLUSTER);
-}
-
 /// Turns a send to a retry topic into one to the dead letter queue when the message was retried often enough, or when
 /// its group consumes in order and cannot retry later; whether it did.
 fn redirect_dead(state: &State, header: &mut SendHeader) -> bool {
@@ -161,24 +146,13 @@ fn redirect_dead(state: &State, header: &mut SendHeader) -> bool {
 /// The queue to write to; creates the topic if that is allowed.
 fn queue(node: &Node, state: &mut State, header: &SendHeader) -> Result<i32, Refusal> {
     let name = &header.topic;
-    if topics::belongs_to_group(name) {
-        state.store.topics.ensure(name, TopicConfig::new(1));
-    } else if node.auto_create_topics {
-        state.store.topics.ensure(name, TopicConfig::new(node.queues));
-    }
-    let Some(topic) = state.store.topics.get(name) else {
-        let remark = format!("topic {name} does not exist and this broker creates none by itself");
-        return Err(Refusal::new(response::TOPIC_NOT_EXIST, remark));
-    };
-    if topic.config.perm & perm::WRITE == 0 {
-        return Err(Refusal::new(response::NO_PERMISSION, format!("topic {name} may not be written")));
-    }
-    let writable = topic.config.write_queues;
+    let writable = publish::writable(node, state, name)?.write_queues;
+    let queues = state.store.topics.get(name).map_or(0, |topic| topic.queues.len());
     match header.queue_id {
         negative if negative < 0 => Ok(fastrand::i32(..writable.max(1))),
-        queue if (queue as usize) < topic.queues.len() => Ok(queue),
+        queue if (queue as usize) < queues => Ok(queue),
         queue => {
-            let remark = format!("topic {name} has {} queues, not queue {queue}", topic.queues.len());
+            let remark = format!("topic {name} has {queues} queues, not queue {queue}");
             Err(Refusal::new(response::INVALID_PARAMETER, remark))
         }
     }
