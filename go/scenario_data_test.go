@@ -24,7 +24,14 @@ type scenario struct {
 		AutoCreateTopics *bool    `json:"auto_create_topics"`
 		Persona          string   `json:"persona"`
 	} `json:"broker"`
-	Steps []step `json:"steps"`
+	Topics map[string]string    `json:"topics"`
+	Groups map[string]groupSpec `json:"groups"`
+	Steps  []step               `json:"steps"`
+}
+
+type groupSpec struct {
+	FIFO        bool `json:"fifo"`
+	MaxAttempts int  `json:"max_attempts"`
 }
 
 // step has the fields of all kinds of steps; Do says which.
@@ -33,6 +40,8 @@ type step struct {
 	Name              string        `json:"name"`
 	Endpoint          string        `json:"endpoint"`
 	Retries           *int          `json:"retries"`
+	Topics            []string      `json:"topics"`
+	Checker           string        `json:"checker"`
 	TLS               *tlsSpec      `json:"tls"`
 	User              string        `json:"user"`
 	Error             *errorSpec    `json:"error"`
@@ -40,6 +49,7 @@ type step struct {
 	Group             string        `json:"group"`
 	Filter            string        `json:"filter"`
 	SQL               string        `json:"sql"`
+	Orderly           bool          `json:"orderly"`
 	FailFirst         int32         `json:"fail_first"`
 	MaxReconsumeTimes int           `json:"max_reconsume_times"`
 	Producer          string        `json:"producer"`
@@ -50,8 +60,18 @@ type step struct {
 	Mode              string        `json:"mode"`
 	ShardingKey       string        `json:"sharding_key"`
 	TimeoutMs         int           `json:"timeout_ms"`
+	End               string        `json:"end"`
+	Garbage           bool          `json:"garbage"`
 	Consumers         []string      `json:"consumers"`
-	Of                []string      `json:"of"`
+	Consumer          string        `json:"consumer"`
+	Of                labels        `json:"of"`
+	Empty             bool          `json:"empty"`
+	Max               int           `json:"max"`
+	InvisibleMs       int           `json:"invisible_ms"`
+	WaitMs            int           `json:"wait_ms"`
+	Attempt           int           `json:"attempt"`
+	ToMs              int           `json:"to_ms"`
+	KeepOld           bool          `json:"keep_old"`
 	WithinMs          int           `json:"within_ms"`
 	InOrder           bool          `json:"in_order"`
 	EachGets          int           `json:"each_gets"`
@@ -69,6 +89,17 @@ type step struct {
 	What              string        `json:"what"`
 }
 
+// labels are a list, or one of them.
+type labels []string
+
+func (l *labels) UnmarshalJSON(text []byte) error {
+	if text[0] == '"' {
+		*l = labels{""}
+		return json.Unmarshal(text, &(*l)[0])
+	}
+	return json.Unmarshal(text, (*[]string)(l))
+}
+
 type tlsSpec struct {
 	Trust      string `json:"trust"`
 	ServerName string `json:"server_name"`
@@ -76,8 +107,9 @@ type tlsSpec struct {
 }
 
 type errorSpec struct {
-	Kind    string `json:"kind"`
-	Outcome string `json:"outcome"`
+	Kind     string `json:"kind"`
+	GRPCKind string `json:"grpc_kind"`
+	Outcome  string `json:"outcome"`
 }
 
 type messageSpec struct {
@@ -90,6 +122,8 @@ type messageSpec struct {
 	DeliverAfterMs *int64            `json:"deliver_after_ms"`
 	DeliverInMs    *int64            `json:"deliver_in_ms"`
 	DelayLevel     int               `json:"delay_level"`
+	MessageGroup   string            `json:"message_group"`
+	Priority       *int              `json:"priority"`
 	RawTime        *struct {
 		Name string `json:"name"`
 		InMs int64  `json:"in_ms"`
@@ -101,6 +135,7 @@ type viewSpec struct {
 	Keys           []string          `json:"keys"`
 	Properties     map[string]string `json:"properties"`
 	ReconsumeTimes *int32            `json:"reconsume_times"`
+	MessageGroup   *string           `json:"message_group"`
 }
 
 func scenarios(t *testing.T) []scenario {

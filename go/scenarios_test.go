@@ -21,31 +21,40 @@ import (
 // notInGo is what Go cannot run, with the reason; nothing so far.
 var notInGo = map[string]string{}
 
-func TestScenariosOnTheLoopbackBroker(t *testing.T) { runScenarios(t, "loopback", "") }
+func TestScenariosOnTheLoopbackBroker(t *testing.T) { runScenarios(t, "loopback", nil) }
 
 func TestScenariosOnApacheRocketMQ(t *testing.T) {
 	address := os.Getenv("TMINUS_TEST_APACHE")
 	if address == "" {
 		t.Skip("TMINUS_TEST_APACHE is not set; `make test-apache` starts the server and sets it")
 	}
-	runScenarios(t, "apache5", address)
+	addresses := map[string]string{"remoting": address}
+	if proxy := os.Getenv("TMINUS_TEST_APACHE_PROXY"); proxy != "" {
+		addresses["grpc"] = proxy
+	}
+	runScenarios(t, "apache5", addresses)
 }
 
-// runScenarios runs every scenario on server and accounts for every id.
-func runScenarios(t *testing.T, server, address string) {
+// runScenarios runs every scenario on server, over each of its protocols, and accounts for every id. addresses of a
+// running server by protocol; nil: every scenario starts a loopback broker.
+func runScenarios(t *testing.T, server string, addresses map[string]string) {
 	run, leftOut := 0, 0
 	for _, s := range scenarios(t) {
-		reason, left := s.NotOn[server]
-		if !left {
-			reason, left = notInGo[s.ID]
+		for _, protocol := range s.Protocols {
+			name := fmt.Sprintf("%s (%s)", s.ID, protocol)
+			address, served := addresses[protocol]
+			reason := or(s.NotOn[server], or(s.NotOn[server+"/"+protocol], notInGo[s.ID]))
+			if reason == "" && addresses != nil && !served {
+				reason = "TMINUS_TEST_APACHE_PROXY is not set"
+			}
+			if reason != "" {
+				t.Logf("%s: not applicable: %s", name, reason)
+				leftOut++
+				continue
+			}
+			run++
+			t.Run(name, func(t *testing.T) { runScenario(t, &s, server, protocol, address) })
 		}
-		if left {
-			t.Logf("%s: not applicable: %s", s.ID, reason)
-			leftOut++
-			continue
-		}
-		run++
-		t.Run(s.ID, func(t *testing.T) { runScenario(t, &s, server, address) })
 	}
 	t.Logf("%s: %d scenarios run, %d not applicable", server, run, leftOut)
 	if run == 0 {
@@ -54,8 +63,9 @@ func runScenarios(t *testing.T, server, address string) {
 }
 
 type sent struct {
-	body string
-	due  time.Time
+	body    string
+	due     time.Time
+	receipt *tminus.SendReceipt
 }
 
 type arrival struct {
@@ -68,29 +78,39 @@ type scenarioRun struct {
 	t         *testing.T
 	broker    *tminustest.Broker
 	virtual   bool
-	endpoint  string
+	protocol  string
+	address   string
 	lateness  time.Duration
 	prefix    string
 	producers map[string]*tminus.Producer
 	consumers map[string]*tminus.PushConsumer
+	simple    map[string]*tminus.SimpleConsumer
 	sent      map[string][]sent
+	receipts  map[string]tminus.ReceiptHandle // of what was received and not acknowledged, by body
 
 	mutex    sync.Mutex
 	arrivals []arrival
 	arrived  chan struct{} // capacity 1: something arrived since it was last read
 }
 
-func runScenario(t *testing.T, s *scenario, server, address string) {
+func runScenario(t *testing.T, s *scenario, server, protocol, address string) {
 	r := &scenarioRun{
-		t: t, endpoint: address, lateness: 1500 * time.Millisecond,
+		t: t, protocol: protocol, address: address, lateness: 1500 * time.Millisecond,
 		prefix:    fmt.Sprintf("g%d-%d-", os.Getpid(), time.Now().UnixNano()%1e12),
 		producers: make(map[string]*tminus.Producer), consumers: make(map[string]*tminus.PushConsumer),
-		sent: make(map[string][]sent), arrived: make(chan struct{}, 1),
+		simple: make(map[string]*tminus.SimpleConsumer), sent: make(map[string][]sent),
+		receipts: make(map[string]tminus.ReceiptHandle), arrived: make(chan struct{}, 1),
 	}
 	if server == "loopback" {
 		r.startBroker(s)
 	}
+	if err := r.prepare(s); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
+		for _, c := range r.simple {
+			c.Close(context.Background())
+		}
 		for _, c := range r.consumers {
 			c.Close(context.Background())
 		}
@@ -126,7 +146,7 @@ func (r *scenarioRun) startBroker(s *scenario) {
 	}
 	options = append(options, tminustest.As(personas[s.Broker.Persona]))
 	r.broker = tminustest.Start(r.t, options...)
-	r.endpoint, r.lateness = r.broker.Endpoint(), 250*time.Millisecond
+	r.address, r.lateness = r.broker.Endpoint(), 250*time.Millisecond
 }
 
 func (r *scenarioRun) now() time.Time {
@@ -142,6 +162,16 @@ func (r *scenarioRun) step(s *step) error {
 		return r.startProducer(s)
 	case "consumer":
 		return r.startConsumer(s)
+	case "simple_consumer":
+		return r.startSimpleConsumer(s)
+	case "receive":
+		return r.receive(s)
+	case "ack":
+		return r.ack(s)
+	case "change_invisible":
+		return r.changeInvisible(s)
+	case "recall":
+		return r.recall(s)
 	case "send":
 		return r.send(s)
 	case "expect":
@@ -170,6 +200,9 @@ func (r *scenarioRun) step(s *step) error {
 		if p, ok := r.producers[s.What]; ok {
 			return p.Close(r.t.Context())
 		}
+		if c, ok := r.simple[s.What]; ok {
+			return c.Close(r.t.Context())
+		}
 		return r.consumers[s.What].Close(r.t.Context())
 	default:
 		return fmt.Errorf("unknown step %q", s.Do)
@@ -188,15 +221,17 @@ func (r *scenarioRun) resource(name string) string {
 }
 
 func (r *scenarioRun) client(s *step) (options tminus.ClientOptions, endpoint string) {
-	endpoint = r.endpoint
+	address := r.address
 	if s.Endpoint == "nowhere" {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		endpoint = listener.Addr().String()
+		address = listener.Addr().String()
 		listener.Close()
 	}
+	// The scheme is the only difference between the protocols.
+	endpoint = r.protocol + "://" + address
 	if r.broker != nil {
 		options.Clock = r.broker.Clock()
 	}
@@ -219,6 +254,12 @@ func (r *scenarioRun) client(s *step) (options tminus.ClientOptions, endpoint st
 func (r *scenarioRun) startProducer(s *step) error {
 	client, endpoint := r.client(s)
 	options := &tminus.ProducerOptions{ClientOptions: client, Group: r.prefix + "producers"}
+	for _, topic := range s.Topics {
+		options.Topics = append(options.Topics, r.resource(topic))
+	}
+	if s.Checker != "" {
+		options.Checker = func(context.Context, *tminus.MessageView) tminus.Resolution { return resolutions[s.Checker] }
+	}
 	if s.Retries != nil {
 		if options.Retries = *s.Retries; *s.Retries == 0 {
 			options.Retries = -1
@@ -228,7 +269,12 @@ func (r *scenarioRun) startProducer(s *step) error {
 	if err == nil {
 		r.producers[or(s.Name, "producer")] = producer
 	}
-	return check(err, s.Error)
+	return r.check(err, s.Error)
+}
+
+// resolutions are the ends of transactions by their names in the data.
+var resolutions = map[string]tminus.Resolution{
+	"": tminus.Commit, "commit": tminus.Commit, "rollback": tminus.Rollback, "none": tminus.Unknown, "unknown": tminus.Unknown,
 }
 
 func (r *scenarioRun) startConsumer(s *step) error {
@@ -237,10 +283,11 @@ func (r *scenarioRun) startConsumer(s *step) error {
 		&tminus.PushConsumerOptions{
 			ClientOptions: client, ConsumeFrom: tminus.FirstOffset, MaxReconsumeTimes: s.MaxReconsumeTimes,
 			Concurrency:   1, // recorded in the order they came
+			Orderly:       s.Orderly,
 			Subscriptions: map[string]tminus.Filter{r.resource(or(s.Topic, "t")): {Tags: s.Filter, SQL: s.SQL}},
 		})
-	if err != nil {
-		return err
+	if err != nil || s.Error != nil {
+		return r.check(err, s.Error)
 	}
 	name := or(s.Name, "consumer")
 	r.consumers[name] = consumer
@@ -283,7 +330,7 @@ func (r *scenarioRun) message(spec *messageSpec, label string, number int) (*tmi
 	}
 	m := &tminus.Message{
 		Topic: r.resource(topic), Body: []byte(body), Tag: spec.Tag, Keys: spec.Keys, Properties: map[string]string{},
-		DelayLevel: spec.DelayLevel,
+		DelayLevel: spec.DelayLevel, MessageGroup: spec.MessageGroup, Priority: spec.Priority,
 	}
 	for name, value := range spec.Properties {
 		m.Properties[name] = value
@@ -316,12 +363,13 @@ func (r *scenarioRun) send(s *step) error {
 		specs = slices.Repeat([]messageSpec{*s.Message}, or(s.Count, 1))
 	}
 	var messages []*tminus.Message
+	first := len(r.sent[s.As])
 	for i := range specs {
 		m, out := r.message(&specs[i], s.As, i)
 		messages = append(messages, m)
 		r.sent[s.As] = append(r.sent[s.As], out)
 	}
-	one := func(m *tminus.Message) error {
+	one := func(i int, m *tminus.Message) error {
 		ctx := r.t.Context()
 		if s.TimeoutMs > 0 {
 			var cancel context.CancelFunc
@@ -329,20 +377,26 @@ func (r *scenarioRun) send(s *step) error {
 			defer cancel()
 		}
 		var err error
+		receipt := &r.sent[s.As][first+i].receipt
 		switch {
 		case s.Mode == "one_way":
 			err = producer.SendOneWay(ctx, m)
+		case s.Mode == "transaction":
+			var transaction *tminus.Transaction
+			if transaction, err = producer.SendTransaction(ctx, m); err == nil {
+				err = producer.EndTransaction(ctx, transaction.Receipt, resolutions[s.End])
+			}
 		case s.ShardingKey != "":
-			_, err = producer.SendByKey(ctx, m, s.ShardingKey)
+			*receipt, err = producer.SendByKey(ctx, m, s.ShardingKey)
 		default:
-			_, err = producer.Send(ctx, m)
+			*receipt, err = producer.Send(ctx, m)
 		}
-		return check(err, s.Error)
+		return r.check(err, s.Error)
 	}
 	switch s.Mode {
 	case "batch":
 		_, err := producer.SendBatch(r.t.Context(), messages)
-		return check(err, s.Error)
+		return r.check(err, s.Error)
 	case "concurrent":
 		errs := make([]error, len(messages))
 		var senders sync.WaitGroup
@@ -350,14 +404,14 @@ func (r *scenarioRun) send(s *step) error {
 			senders.Add(1)
 			go func() {
 				defer senders.Done()
-				errs[i] = one(m)
+				errs[i] = one(i, m)
 			}()
 		}
 		senders.Wait()
 		return errors.Join(errs...)
 	default:
-		for _, m := range messages {
-			if err := one(m); err != nil {
+		for i, m := range messages {
+			if err := one(i, m); err != nil {
 				return err
 			}
 		}
@@ -391,14 +445,7 @@ func (r *scenarioRun) expect(s *step) error {
 		}
 		got[a.consumer]++
 		queues[a.message.Queue] = true
-		late := a.at.Truncate(time.Millisecond).Sub(when.Truncate(time.Millisecond))
-		if !when.IsZero() && late < 0 {
-			return fmt.Errorf("a message arrived %v early", -late)
-		}
-		if !when.IsZero() && !s.LateOK && !r.virtual && late > r.lateness {
-			return fmt.Errorf("a message arrived %v late", late)
-		}
-		if err := s.View.check(a.message); err != nil {
+		if err := errors.Join(r.onTime(a.at, when, s.LateOK), s.View.check(a.message)); err != nil {
 			return err
 		}
 	}
@@ -416,6 +463,21 @@ func (r *scenarioRun) expect(s *step) error {
 		}
 	}
 	return nil
+}
+
+// onTime is whether a message that is due at some time (zero: at once) arrived then.
+func (r *scenarioRun) onTime(at, due time.Time, lateOK bool) error {
+	late := at.Truncate(time.Millisecond).Sub(due.Truncate(time.Millisecond))
+	switch {
+	case due.IsZero():
+		return nil
+	case late < 0:
+		return fmt.Errorf("a message arrived %v early", -late)
+	case !lateOK && !r.virtual && late > r.lateness:
+		return fmt.Errorf("a message arrived %v late", late)
+	default:
+		return nil
+	}
 }
 
 // wait takes the arrivals of consumers once every expected body is among them, or after limit.
@@ -461,6 +523,9 @@ func (v *viewSpec) check(m *tminus.MessageView) error {
 	if v.Keys != nil && !slices.Equal(m.Keys(), v.Keys) {
 		return fmt.Errorf("the keys are %q, expected %q", m.Keys(), v.Keys)
 	}
+	if v.MessageGroup != nil && m.MessageGroup() != *v.MessageGroup {
+		return fmt.Errorf("the message group is %q, expected %q", m.MessageGroup(), *v.MessageGroup)
+	}
 	for name, value := range v.Properties {
 		if m.Properties[name] != value {
 			return fmt.Errorf("property %q is %q, expected %q", name, m.Properties[name], value)
@@ -473,7 +538,7 @@ func (v *viewSpec) check(m *tminus.MessageView) error {
 }
 
 // check compares err with the error that a step expects (nil: success).
-func check(err error, want *errorSpec) error {
+func (r *scenarioRun) check(err error, want *errorSpec) error {
 	if want == nil {
 		return err
 	}
@@ -481,8 +546,12 @@ func check(err error, want *errorSpec) error {
 	if !errors.As(err, &failure) {
 		return fmt.Errorf("got %v, expected %+v", err, *want)
 	}
+	kind := want.Kind
+	if r.protocol == "grpc" {
+		kind = or(want.GRPCKind, kind)
+	}
 	outcome := map[tminus.Outcome]string{tminus.NotSent: "not_sent", tminus.MaybeSent: "maybe_sent", tminus.Done: "done"}
-	if want.Kind != "" && failure.Kind.Error() != "tminus: "+want.Kind ||
+	if kind != "" && failure.Kind.Error() != "tminus: "+kind ||
 		want.Outcome != "" && outcome[failure.Outcome] != want.Outcome {
 		return fmt.Errorf("got %v (%s, %v), expected %+v", err, failure.Kind, failure.Outcome, *want)
 	}

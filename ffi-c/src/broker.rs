@@ -78,7 +78,7 @@ pub unsafe extern "C" fn tminus_broker_start(
 }
 
 /// Runs `body` with the broker.
-fn with(
+pub(crate) fn with(
     broker: *const tminus_broker_t,
     operation: &'static str,
     error: *mut *mut tminus_error_t,
@@ -96,7 +96,7 @@ fn text(broker: *const tminus_broker_t, body: impl FnOnce(&tminus_broker_t) -> O
     })
 }
 
-/// Where it listens, "127.0.0.1:12345": an endpoint for clients. Lives as long as the broker.
+/// Where it listens, "127.0.0.1:12345", for every protocol: an endpoint for clients, with `grpc://` in front for gRPC. Lives as long as the broker.
 ///
 /// # Safety
 /// `broker` is NULL or live.
@@ -186,7 +186,7 @@ pub unsafe extern "C" fn tminus_broker_pending(
     })
 }
 
-/// Lets the next `times` requests with this remoting request code meet `fault`.
+/// Lets the next `times` requests with this remoting request code, or gRPC calls of the same meaning, meet `fault`.
 ///
 /// # Safety
 /// Pointers are NULL or valid as their types say; `error` is a place for one pointer.
@@ -226,7 +226,7 @@ pub unsafe extern "C" fn tminus_broker_inject(
     })
 }
 
-/// Number of requests with this remoting request code received so far.
+/// Number of requests with this remoting request code, and of gRPC calls of the same meaning, received so far.
 ///
 /// # Safety
 /// `broker` is NULL or live; `requests` and `error` are NULL or places for one value.

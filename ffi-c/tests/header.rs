@@ -8,7 +8,7 @@ use std::path::Path;
 use tminus_core::ErrorKind;
 
 /// The nouns in the order of the header.
-const NOUNS: [&str; 27] = [
+const NOUNS: [&str; 28] = [
     "data",
     "version",
     "error",
@@ -35,6 +35,7 @@ const NOUNS: [&str; 27] = [
     "receive",
     "broker_options",
     "broker",
+    "broker_resources",
     "log",
 ];
 

@@ -77,6 +77,7 @@ fn the_c_compiler_agrees() {
             struct_size persona listen name join virtual_clock auto_create_topics clock_start_ms queues tls
             tls_only reserved cert_pem key_pem client_ca_pem credentials credential_count
         }
+        tminus_group_options_t { struct_size fifo max_attempts reserved backoff_ms backoff_count }
         tminus_fault_t { kind response_code remark }
         tminus_log_record_t { level reserved target message }
         tminus_log_t { records size dropped }

@@ -1,4 +1,4 @@
-// Package tminustest has a RocketMQ server for tests: name server and broker on one loopback port, inside the test
+// Package tminustest has a RocketMQ server for tests: name server, broker and proxy on one loopback port, inside the test
 // process, without a JVM or a container.
 //
 //	broker := tminustest.Start(t)
@@ -95,8 +95,11 @@ func New(options ...Option) (*Broker, error) {
 	return &Broker{core}, nil
 }
 
-// Endpoint is where name server and broker listen, "127.0.0.1:12345".
+// Endpoint is where name server and broker listen, "127.0.0.1:12345": an endpoint for the remoting protocol.
 func (b *Broker) Endpoint() string { return b.core.Address() }
+
+// GRPCEndpoint is the same port for the gRPC protocol, "grpc://127.0.0.1:12345".
+func (b *Broker) GRPCEndpoint() string { return "grpc://" + b.Endpoint() }
 
 // CA is the PEM text of the authority that signed the broker's certificate, with [TLS].
 func (b *Broker) CA() []byte { return []byte(b.core.CA()) }
@@ -124,6 +127,73 @@ func (b *Broker) CreateTopic(topic string, queues int) error {
 	return b.core.CreateTopic(topic, queues)
 }
 
+// TopicType is which messages a topic takes from producers over gRPC.
+type TopicType int32
+
+const (
+	// Mixed takes every type.
+	Mixed TopicType = iota
+	// Normal takes messages that are none of the others.
+	Normal
+	// FIFO takes messages with a message group.
+	FIFO
+	// Delay takes scheduled messages.
+	Delay
+	// Transaction takes half messages of transactions.
+	Transaction
+	// Priority takes messages with a priority.
+	Priority
+)
+
+// CreateTopicOf creates a topic that takes messages of one type, or changes its number of queues and its type.
+func (b *Broker) CreateTopicOf(topic string, queues int, kind TopicType) error {
+	return b.core.CreateTopicOf(topic, queues, int32(kind))
+}
+
+// GroupOptions are how a consumer group is served over gRPC. The zero value of every field is its default.
+type GroupOptions struct {
+	// FIFO keeps the order of each message group.
+	FIFO bool
+	// MaxAttempts is how often a message is delivered before it becomes a dead letter; default 17.
+	MaxAttempts int
+	// Backoff is the time until a message comes again after its first, second, … failed delivery; the last one repeats.
+	// Default the 18 delay levels.
+	Backoff []time.Duration
+}
+
+// CreateGroup creates a consumer group, or changes how it is served.
+func (b *Broker) CreateGroup(group string, options GroupOptions) error {
+	return b.core.CreateGroup(group, options.FIFO, int32(options.MaxAttempts), options.Backoff)
+}
+
+// Stage is where a message is in its life, as RocketMQ documents it for scheduled messages.
+type Stage int32
+
+const (
+	// Initialized: its producer did not send it yet.
+	Initialized Stage = iota
+	// Timing: the broker keeps it until its delivery time.
+	Timing
+	// Ready: consumers of the group can get it.
+	Ready
+	// InFlight: a consumer of the group has it and did not settle it yet.
+	InFlight
+	// Acknowledged: the group is done with it.
+	Acknowledged
+	// Deleted: the broker has it no more.
+	Deleted
+)
+
+func (s Stage) String() string {
+	return [...]string{"Initialized", "Timing", "Ready", "InFlight", "Acknowledged", "Deleted"}[s]
+}
+
+// MessageStage is where a message is in its life, as consumers of group see it.
+func (b *Broker) MessageStage(topic, group, messageID string) (Stage, error) {
+	stage, err := b.core.MessageStage(topic, group, messageID)
+	return Stage(stage), err
+}
+
 // Restart closes the port and every connection for down; messages and offsets stay.
 func (b *Broker) Restart(ctx context.Context, down time.Duration) error {
 	return b.core.Restart(ctx, down)
@@ -147,12 +217,12 @@ var (
 // Refuse answers with a response code and a remark.
 func Refuse(code int32, remark string) Fault { return Fault{code: code, remark: remark} }
 
-// Inject lets the next times requests with this remoting request code meet fault.
+// Inject lets the next times requests with this remoting request code, or gRPC calls of the same meaning, meet fault.
 func (b *Broker) Inject(requestCode int32, times int, fault Fault) error {
 	return b.core.Inject(requestCode, int32(times), fault.kind, fault.code, fault.remark)
 }
 
-// Requests is how many requests with this remoting request code came so far.
+// Requests is how many requests with this remoting request code, and gRPC calls of the same meaning, came so far.
 func (b *Broker) Requests(requestCode int32) uint64 { return b.core.Requests(requestCode) }
 
 // Close stops the broker. A second Close does nothing.

@@ -9,6 +9,7 @@ static void objects_are_missing(void)
     size_t number = 0;
     uint64_t requests = 0;
     int fd = -1;
+    int32_t stage = -1;
     tminus_completion_t completion;
     tminus_message_t message = message_for("topic", "body");
     tminus_subscription_t subscription = {.topic = tminus_str("topic")};
@@ -62,6 +63,9 @@ static void objects_are_missing(void)
     REFUSED(tminus_batch_settle_all(NULL, TMINUS_CONSUME_SUCCESS, 0, &error));
     REFUSED(tminus_batch_answer(NULL, 0, TMINUS_TRANSACTION_COMMIT, &error));
     REFUSED(tminus_broker_create_topic(NULL, tminus_str("topic"), 4, &error));
+    REFUSED(tminus_broker_create_topic_of(NULL, tminus_str("topic"), 4, TMINUS_TOPIC_FIFO, &error));
+    REFUSED(tminus_broker_create_group(NULL, tminus_str("group"), NULL, &error));
+    REFUSED(tminus_broker_message_stage(NULL, tminus_str("t"), tminus_str("g"), tminus_str("id"), &stage, &error));
     REFUSED(tminus_broker_advance_ms(NULL, 1, &number, &error));
     REFUSED(tminus_broker_pending(NULL, &number, NULL, &error));
     REFUSED(tminus_broker_inject(NULL, 10, 1, &fault, &error));
@@ -95,6 +99,8 @@ static void places_for_results_are_missing(tminus_broker_t *broker, tminus_queue
     REFUSED(tminus_broker_start(NULL, NULL, &error));
     REFUSED(tminus_broker_pending(broker, NULL, NULL, &error));
     REFUSED(tminus_broker_request_count(broker, 10, NULL, &error));
+    REFUSED(tminus_broker_message_stage(broker, tminus_str("t"), tminus_str("g"), tminus_str("id"), NULL, &error));
+    REFUSED(tminus_group_options_init(NULL, sizeof(tminus_group_options_t), &error));
     REFUSED(tminus_log_drain(1, 0, NULL, &error));
     // A place for the error is optional.
     CHECK(tminus_cancel_new(NULL, NULL) == TMINUS_INVALID_ARGUMENT);
@@ -241,6 +247,16 @@ static void options_are_unusable(tminus_broker_t *broker)
 
     REFUSED(tminus_broker_inject(broker, 10, 1, NULL, &error));
     tminus_fault_t fault = {.kind = 99};
+    REFUSED(tminus_broker_create_topic_of(broker, tminus_str("topic"), 4, 99, &error));
+    REFUSED(tminus_broker_create_topic_of(broker, tminus_str(""), 4, TMINUS_TOPIC_FIFO, &error));
+    tminus_group_options_t group;
+    OK(tminus_group_options_init(&group, sizeof group, &error));
+    CHECK(group.max_attempts == 17 && group.fifo == 0);
+    group.backoff_ms = &(int64_t){-1};
+    group.backoff_count = 1;
+    REFUSED(tminus_broker_create_group(broker, tminus_str("group"), &group, &error));
+    group.backoff_ms = NULL;
+    REFUSED(tminus_broker_create_group(broker, tminus_str("group"), &group, &error));
     REFUSED(tminus_broker_inject(broker, 10, 1, &fault, &error));
     REFUSED(tminus_broker_advance_ms(broker, -1, NULL, &error));
     // Its clock is the machine's.

@@ -110,6 +110,53 @@ func (b *Broker) CreateTopic(topic string, queues int) error {
 	})
 }
 
+// CreateTopicOf creates a topic that takes messages of one type (TMINUS_TOPIC_*), or changes it.
+func (b *Broker) CreateTopicOf(topic string, queues int, kind int32) error {
+	var a arena
+	defer a.free()
+	return b.use("create topic", func(broker *C.tminus_broker_t) error {
+		var e *C.tminus_error_t
+		status := C.tminus_broker_create_topic_of(broker, a.text(topic), C.int32_t(queues), C.int32_t(kind), &e)
+		return check(status, e)
+	})
+}
+
+// CreateGroup creates a consumer group, or changes it. Zero values are the defaults of the core.
+func (b *Broker) CreateGroup(group string, fifo bool, maxAttempts int32, backoff []time.Duration) error {
+	var a arena
+	defer a.free()
+	options := (*C.tminus_group_options_t)(a.zeroed(1, C.sizeof_tminus_group_options_t))
+	var e *C.tminus_error_t
+	if status := C.tminus_group_options_init(options, C.sizeof_tminus_group_options_t, &e); status != C.TMINUS_OK {
+		return failure(status, e)
+	}
+	options.fifo = flag(fifo)
+	setNumber(&options.max_attempts, maxAttempts)
+	steps := (*C.int64_t)(a.zeroed(C.size_t(len(backoff)+1), C.sizeof_int64_t))
+	for i, step := range backoff {
+		unsafe.Slice(steps, len(backoff)+1)[i] = ms(step)
+	}
+	options.backoff_ms, options.backoff_count = steps, C.size_t(len(backoff))
+	return b.use("create group", func(broker *C.tminus_broker_t) error {
+		status := C.tminus_broker_create_group(broker, a.text(group), options, &e)
+		return check(status, e)
+	})
+}
+
+// MessageStage is where a message is in its life (TMINUS_STAGE_*).
+func (b *Broker) MessageStage(topic, group, messageID string) (stage int32, err error) {
+	var a arena
+	defer a.free()
+	err = b.use("message stage", func(broker *C.tminus_broker_t) error {
+		var e *C.tminus_error_t
+		var at C.int32_t
+		status := C.tminus_broker_message_stage(broker, a.text(topic), a.text(group), a.text(messageID), &at, &e)
+		stage = int32(at)
+		return check(status, e)
+	})
+	return stage, err
+}
+
 // Advance moves a virtual clock; it returns how many messages have become visible.
 func (b *Broker) Advance(by time.Duration) (visible int, err error) {
 	err = b.use("advance", func(broker *C.tminus_broker_t) error {
