@@ -3,6 +3,8 @@
 #define EXAMPLE_H
 
 #include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,42 @@ static inline int64_t now_ms(void)
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+// The id and body of a message, and how late it is.
+static inline void print_message(const tminus_message_view_t *message)
+{
+    int64_t due = message->deliver_at_ms >= 0 ? message->deliver_at_ms : message->store_ms;
+    printf("%.*s %.*s %" PRId64 " ms late\n", TMINUS_PRINT(message->message_id), (int)message->body.len,
+           (const char *)message->body.data, now_ms() - due);
+    fflush(stdout);
+}
+
+static inline void *fire_on_interrupt(void *cancel)
+{
+    sigset_t interrupt;
+    int received;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigwait(&interrupt, &received);
+    tminus_cancel_fire(cancel, NULL);
+    return NULL;
+}
+
+// A token that Ctrl-C fires. Call it first, so that no other thread takes the signal.
+static inline tminus_cancel_t *cancel_on_interrupt(void)
+{
+    tminus_error_t *error = NULL;
+    tminus_cancel_t *cancel = NULL;
+    pthread_t waiter;
+    sigset_t interrupt;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &interrupt, NULL);
+    ok(tminus_cancel_new(&cancel, &error), error);
+    if (pthread_create(&waiter, NULL, fire_on_interrupt, cancel) == 0)
+        pthread_detach(waiter);
+    return cancel;
 }
 
 static inline tminus_client_options_t client_at(const char *endpoint)
