@@ -32,6 +32,8 @@ type SendReceipt struct {
 	QueueOffset int64
 	// TransactionID, RecallHandle and Region are "" where the server gave none.
 	TransactionID, RecallHandle, Region string
+
+	half *capi.Half
 }
 
 // Producer sends messages. Any number of goroutines may use it.
@@ -197,6 +199,7 @@ func newReceipt(r *capi.Receipt) *SendReceipt {
 		TransactionID:   r.TransactionID,
 		RecallHandle:    r.RecallHandle,
 		Region:          r.Region,
+		half:            r.Half,
 	}
 }
 

@@ -68,17 +68,10 @@ func (p *Producer) EndTransaction(ctx context.Context, half *SendReceipt, resolu
 	if ctx.Err() != nil {
 		return ended(ctx, "end transaction")
 	}
-	receipt := &capi.Receipt{
-		Status:          int32(half.Status),
-		MessageID:       half.MessageID,
-		OffsetMessageID: half.OffsetMessageID,
-		Queue:           capi.Queue(half.Queue),
-		QueueOffset:     half.QueueOffset,
-		TransactionID:   half.TransactionID,
-		RecallHandle:    half.RecallHandle,
-		Region:          half.Region,
+	if half == nil || half.half == nil {
+		return invalid(ErrInvalidArgument, "end transaction", "this is no receipt of a half message")
 	}
-	return fault(ctx, p.core.EndTransaction(ctx, receipt, int32(resolution)))
+	return fault(ctx, p.core.EndTransaction(ctx, half.half, int32(resolution)))
 }
 
 // checking asks the checker of a producer what servers ask. It holds nothing of the producer, so that one which nobody

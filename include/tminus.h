@@ -187,6 +187,45 @@
 // Handle the request, then close the connection instead of answering.
 #define TMINUS_FAULT_CLOSE_AFTER 3
 
+// Answer a receive over gRPC (request code 200050) with a wrong digest for every body.
+#define TMINUS_FAULT_CORRUPT 4
+
+// Takes every type of message.
+#define TMINUS_TOPIC_MIXED 0
+
+// Takes messages that are none of the others.
+#define TMINUS_TOPIC_NORMAL 1
+
+// Takes messages with a message group.
+#define TMINUS_TOPIC_FIFO 2
+
+// Takes scheduled messages.
+#define TMINUS_TOPIC_DELAY 3
+
+// Takes half messages of transactions.
+#define TMINUS_TOPIC_TRANSACTION 4
+
+// Takes messages with a priority.
+#define TMINUS_TOPIC_PRIORITY 5
+
+// Its producer did not send it yet.
+#define TMINUS_STAGE_INITIALIZED 0
+
+// The broker keeps it until its delivery time.
+#define TMINUS_STAGE_TIMING 1
+
+// Consumers of the group can get it.
+#define TMINUS_STAGE_READY 2
+
+// A consumer of the group has it and did not settle it yet.
+#define TMINUS_STAGE_IN_FLIGHT 3
+
+// The group is done with it.
+#define TMINUS_STAGE_ACKNOWLEDGED 4
+
+// The broker has it no more.
+#define TMINUS_STAGE_DELETED 5
+
 // No log.
 #define TMINUS_LOG_OFF 0
 
@@ -645,6 +684,20 @@ typedef struct tminus_fault_t {
     struct tminus_str_t remark;
 } tminus_fault_t;
 
+// How a consumer group is served over gRPC. `tminus_group_options_init` fills in the defaults.
+typedef struct tminus_group_options_t {
+    uint32_t struct_size;
+    // 1: keep the order of each message group. Default 0.
+    int32_t fifo;
+    // Deliveries of a message before it becomes a dead letter, the first included. Default 17.
+    int32_t max_attempts;
+    int32_t reserved;
+    // Time until a message comes again after its first, second, … failed delivery; the last one repeats. None: the 18
+    // delay levels.
+    const int64_t *backoff_ms;
+    size_t backoff_count;
+} tminus_group_options_t;
+
 // One event.
 typedef struct tminus_log_record_t {
     // `TMINUS_LOG_ERROR` to `TMINUS_LOG_TRACE`.
@@ -876,7 +929,7 @@ tminus_status_t tminus_producer_submit_send_transaction(const struct tminus_prod
                                                         struct tminus_error_t **error);
 
 // Ends the transaction of the half message with receipt `half`: `TMINUS_TRANSACTION_*`. `UNKNOWN` says nothing to the
-// server, which asks later. The receipt may be the host's own copy.
+// server, which asks later. `half` must be the receipt itself: it knows more than it shows.
 tminus_status_t tminus_producer_end_transaction(const struct tminus_producer_t *producer,
                                                 const struct tminus_receipt_t *half,
                                                 int32_t resolution,
@@ -1107,7 +1160,7 @@ tminus_status_t tminus_broker_start(const struct tminus_broker_options_t *option
                                     struct tminus_broker_t **out,
                                     struct tminus_error_t **error);
 
-// Where it listens, "127.0.0.1:12345": an endpoint for clients. Lives as long as the broker.
+// Where it listens, "127.0.0.1:12345", for every protocol: an endpoint for clients, with `grpc://` in front for gRPC. Lives as long as the broker.
 struct tminus_str_t tminus_broker_address(const struct tminus_broker_t *broker);
 
 // PEM text of the authority that signed the self-made certificate; none without one. Lives as long as the broker.
@@ -1135,14 +1188,14 @@ tminus_status_t tminus_broker_pending(const struct tminus_broker_t *broker,
                                       int64_t *next_ms,
                                       struct tminus_error_t **error);
 
-// Lets the next `times` requests with this remoting request code meet `fault`.
+// Lets the next `times` requests with this remoting request code, or gRPC calls of the same meaning, meet `fault`.
 tminus_status_t tminus_broker_inject(const struct tminus_broker_t *broker,
                                      int32_t request_code,
                                      int32_t times,
                                      const struct tminus_fault_t *fault,
                                      struct tminus_error_t **error);
 
-// Number of requests with this remoting request code received so far.
+// Number of requests with this remoting request code, and of gRPC calls of the same meaning, received so far.
 tminus_status_t tminus_broker_request_count(const struct tminus_broker_t *broker,
                                             int32_t request_code,
                                             uint64_t *requests,
@@ -1159,6 +1212,32 @@ tminus_status_t tminus_broker_stop(const struct tminus_broker_t *broker, struct 
 
 // Stops the broker if need be, and frees it. NULL is allowed.
 void tminus_broker_free(struct tminus_broker_t *broker);
+
+// Fills group options of `size` bytes with the defaults.
+tminus_status_t tminus_group_options_init(struct tminus_group_options_t *options,
+                                          size_t size,
+                                          struct tminus_error_t **error);
+
+// Creates a topic that takes messages of one type, `TMINUS_TOPIC_*`, or changes its number of queues and its type.
+tminus_status_t tminus_broker_create_topic_of(const struct tminus_broker_t *broker,
+                                              struct tminus_str_t topic,
+                                              int32_t queues,
+                                              int32_t topic_type,
+                                              struct tminus_error_t **error);
+
+// Creates a consumer group, or changes how it is served. `options` NULL: all defaults.
+tminus_status_t tminus_broker_create_group(const struct tminus_broker_t *broker,
+                                           struct tminus_str_t group,
+                                           const struct tminus_group_options_t *options,
+                                           struct tminus_error_t **error);
+
+// Where a message is in its life, as consumers of `group` see it: `TMINUS_STAGE_*`.
+tminus_status_t tminus_broker_message_stage(const struct tminus_broker_t *broker,
+                                            struct tminus_str_t topic,
+                                            struct tminus_str_t group,
+                                            struct tminus_str_t message_id,
+                                            int32_t *stage,
+                                            struct tminus_error_t **error);
 
 // Starts to keep events up to `level` (`TMINUS_LOG_*`) for `tminus_log_drain`, or changes the level. With
 // `TMINUS_LOG_OFF` (the state at the start), waiting drains end with `TMINUS_CLOSED`. One log per process.

@@ -19,6 +19,8 @@ pub const TMINUS_FAULT_SWALLOW: i32 = 1;
 pub const TMINUS_FAULT_CLOSE_BEFORE: i32 = 2;
 /// Handle the request, then close the connection instead of answering.
 pub const TMINUS_FAULT_CLOSE_AFTER: i32 = 3;
+/// Answer a receive over gRPC (request code 200050) with a wrong digest for every body.
+pub const TMINUS_FAULT_CORRUPT: i32 = 4;
 
 /// What happens to requests. All-zero is a refusal with code 0 and no remark.
 #[repr(C)]
@@ -214,6 +216,7 @@ pub unsafe extern "C" fn tminus_broker_inject(
                 TMINUS_FAULT_SWALLOW => Fault::Swallow,
                 TMINUS_FAULT_CLOSE_BEFORE => Fault::CloseBefore,
                 TMINUS_FAULT_CLOSE_AFTER => Fault::CloseAfter,
+                TMINUS_FAULT_CORRUPT => Fault::Corrupt,
                 other => {
                     return Err(invalid(
                         "inject",

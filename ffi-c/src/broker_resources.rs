@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use tminus_core::{Error, ErrorKind, Result};
 use tminus_core::broker::{GroupOptions, MessageStage, TopicType};
+use tminus_core::{Error, ErrorKind, Result};
 
 use crate::boundary::{Out, call};
 use crate::broker::{tminus_broker_t, with};

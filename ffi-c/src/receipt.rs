@@ -1,6 +1,6 @@
 //! What the server said about a stored message.
 
-use tminus_core::{MessageQueue, Result, SendReceipt, SendStatus};
+use tminus_core::{Result, SendReceipt};
 
 use crate::data::{invalid, tminus_str_t};
 
@@ -63,41 +63,14 @@ pub(crate) fn give(receipt: SendReceipt) -> *mut tminus_receipt_t {
     Box::into_raw(Box::new(Owned { view, receipt })).cast()
 }
 
-/// Copies a receipt that the host passes back; it may have been made by the host, so only what the header shows is read.
+/// Copies a receipt that the host passes back.
 ///
 /// # Safety
-/// `given` is NULL or readable, and so are its texts.
+/// `given` is NULL or came from this library and was not freed.
 pub(crate) unsafe fn copy(given: *const tminus_receipt_t, operation: &'static str) -> Result<SendReceipt> {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let given = given.as_ref().ok_or_else(|| invalid(operation, "the receipt is NULL"))?;
-        let text = |text: tminus_str_t, what| text.read(what, operation).map(str::to_owned);
-        let option =
-            |text: tminus_str_t, what| text.read_option(what, operation).map(|text| text.map(str::to_owned));
-        Ok(SendReceipt {
-            status: match given.send_status {
-                TMINUS_SEND_OK => SendStatus::Ok,
-                TMINUS_SEND_FLUSH_DISK_TIMEOUT => SendStatus::FlushDiskTimeout,
-                TMINUS_SEND_FLUSH_SLAVE_TIMEOUT => SendStatus::FlushSlaveTimeout,
-                TMINUS_SEND_SLAVE_NOT_AVAILABLE => SendStatus::SlaveNotAvailable,
-                other => {
-                    let text = format!("send_status is {other}; use one of TMINUS_SEND_*");
-                    return Err(invalid(operation, text));
-                }
-            },
-            message_id: text(given.message_id, "receipt.message_id")?,
-            offset_message_id: text(given.offset_message_id, "receipt.offset_message_id")?,
-            queue: MessageQueue {
-                topic: text(given.topic, "receipt.topic")?,
-                broker: text(given.broker, "receipt.broker")?,
-                id: given.queue_id,
-            },
-            queue_offset: given.queue_offset,
-            transaction_id: option(given.transaction_id, "receipt.transaction_id")?,
-            recall_handle: option(given.recall_handle, "receipt.recall_handle")?,
-            region: option(given.region, "receipt.region")?,
-        })
-    }
+    // SAFETY: every receipt the library gives out is an `Owned` from `give`.
+    let given = unsafe { given.cast::<Owned>().as_ref() };
+    given.map(|owned| owned.receipt.clone()).ok_or_else(|| invalid(operation, "the receipt is NULL"))
 }
 
 /// Frees a receipt. NULL is allowed.

@@ -103,7 +103,7 @@ impl End {
 }
 
 /// Ends the transaction of the half message with receipt `half`: `TMINUS_TRANSACTION_*`. `UNKNOWN` says nothing to the
-/// server, which asks later. The receipt may be the host's own copy.
+/// server, which asks later. `half` must be the receipt itself: it knows more than it shows.
 ///
 /// # Safety
 /// Pointers are NULL or valid as their types say; `error` is a place for one pointer.

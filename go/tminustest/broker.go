@@ -212,6 +212,8 @@ var (
 	CloseBefore = Fault{kind: 2}
 	// CloseAfter handles the request and closes the connection instead of answering.
 	CloseAfter = Fault{kind: 3}
+	// Corrupt answers a receive over gRPC (request code 200050) with a wrong digest for every body.
+	Corrupt = Fault{kind: 4}
 )
 
 // Refuse answers with a response code and a remark.

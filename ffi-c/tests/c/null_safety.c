@@ -15,7 +15,6 @@ static void objects_are_missing(void)
     tminus_subscription_t subscription = {.topic = tminus_str("topic")};
     tminus_fault_t fault = {.kind = TMINUS_FAULT_SWALLOW};
     tminus_receipt_handle_t handle = {.handle = tminus_str("handle")};
-    tminus_receipt_t half = {.transaction_id = tminus_str("transaction")};
     tminus_batch_t *batch = NULL;
     tminus_message_queues_t *queues = NULL;
     tminus_receipt_t *receipt = NULL;
@@ -36,8 +35,8 @@ static void objects_are_missing(void)
     REFUSED(tminus_producer_recall(NULL, tminus_str("topic"), tminus_str("handle"), NULL, NULL, &error));
     REFUSED(tminus_producer_send_transaction(NULL, &message, NULL, &receipt, &error));
     REFUSED(tminus_producer_submit_send_transaction(NULL, &message, NULL, 0, NULL, &error));
-    REFUSED(tminus_producer_end_transaction(NULL, &half, TMINUS_TRANSACTION_COMMIT, NULL, &error));
-    REFUSED(tminus_producer_submit_end_transaction(NULL, &half, TMINUS_TRANSACTION_COMMIT, NULL, 0, NULL, &error));
+    REFUSED(tminus_producer_end_transaction(NULL, NULL, TMINUS_TRANSACTION_COMMIT, NULL, &error));
+    REFUSED(tminus_producer_submit_end_transaction(NULL, NULL, TMINUS_TRANSACTION_COMMIT, NULL, 0, NULL, &error));
     REFUSED(tminus_producer_receive_checks(NULL, 1, 0, NULL, &batch, &error));
     REFUSED(tminus_producer_submit_receive_checks(NULL, 1, NULL, 0, NULL, &error));
     REFUSED(tminus_simple_consumer_subscribe(NULL, &subscription, NULL, &error));
@@ -159,14 +158,14 @@ static void messages_are_unusable(tminus_producer_t *producer, tminus_queue_t *q
     REFUSED(tminus_producer_send_batch(producer, &good, 1, &options, NULL, NULL, &error));
 
     tminus_batch_t *batch = NULL;
-    tminus_receipt_t half = {.send_status = TMINUS_SEND_OK, .transaction_id = tminus_str("transaction")};
+    tminus_receipt_t *half = NULL;
+    OK(tminus_producer_send_transaction(producer, &good, NULL, &half, &error));
     REFUSED(tminus_producer_send_transaction(producer, &good, NULL, NULL, &error));
     REFUSED(tminus_producer_submit_send_transaction(producer, NULL, queue, 0, &op, &error));
     REFUSED(tminus_producer_end_transaction(producer, NULL, TMINUS_TRANSACTION_COMMIT, NULL, &error));
-    REFUSED(tminus_producer_end_transaction(producer, &half, 99, NULL, &error));
-    REFUSED(tminus_producer_submit_end_transaction(producer, &half, 99, queue, 0, &op, &error));
-    half.send_status = 99;
-    REFUSED(tminus_producer_end_transaction(producer, &half, TMINUS_TRANSACTION_COMMIT, NULL, &error));
+    REFUSED(tminus_producer_end_transaction(producer, half, 99, NULL, &error));
+    REFUSED(tminus_producer_submit_end_transaction(producer, half, 99, queue, 0, &op, &error));
+    tminus_receipt_free(half);
     // The producer was started without `take_checks`.
     REFUSED(tminus_producer_receive_checks(producer, 1, 0, NULL, &batch, &error));
     REFUSED(tminus_producer_submit_receive_checks(producer, 1, queue, 0, &op, &error));

@@ -180,6 +180,12 @@ _Static_assert(offsetof(tminus_broker_options_t, key_pem) == 104, "tminus_broker
 _Static_assert(offsetof(tminus_broker_options_t, client_ca_pem) == 120, "tminus_broker_options_t.client_ca_pem");
 _Static_assert(offsetof(tminus_broker_options_t, credentials) == 136, "tminus_broker_options_t.credentials");
 _Static_assert(offsetof(tminus_broker_options_t, credential_count) == 144, "tminus_broker_options_t.credential_count");
+_Static_assert(sizeof(tminus_group_options_t) == 32, "tminus_group_options_t");
+_Static_assert(offsetof(tminus_group_options_t, fifo) == 4, "tminus_group_options_t.fifo");
+_Static_assert(offsetof(tminus_group_options_t, max_attempts) == 8, "tminus_group_options_t.max_attempts");
+_Static_assert(offsetof(tminus_group_options_t, reserved) == 12, "tminus_group_options_t.reserved");
+_Static_assert(offsetof(tminus_group_options_t, backoff_ms) == 16, "tminus_group_options_t.backoff_ms");
+_Static_assert(offsetof(tminus_group_options_t, backoff_count) == 24, "tminus_group_options_t.backoff_count");
 _Static_assert(sizeof(tminus_fault_t) == 24, "tminus_fault_t");
 _Static_assert(offsetof(tminus_fault_t, response_code) == 4, "tminus_fault_t.response_code");
 _Static_assert(offsetof(tminus_fault_t, remark) == 8, "tminus_fault_t.remark");

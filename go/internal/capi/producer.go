@@ -49,6 +49,8 @@ type Receipt struct {
 	Queue                               Queue
 	QueueOffset                         int64
 	TransactionID, RecallHandle, Region string
+	// Half is the receipt itself, of a half message.
+	Half *Half
 }
 
 func copyReceipt(r *C.tminus_receipt_t) Receipt {

@@ -26,12 +26,14 @@ type reactor struct {
 type call struct {
 	result
 	done     chan struct{} // capacity 1, so that the drainer never blocks
+	isHalf   bool          // the receipt itself is kept, to end its transaction
 	callback func(*Receipt, error)
 }
 
 // result is what a completion brought; who waited for it copies and frees the C objects.
 type result struct {
 	receipt Receipt
+	half    *C.tminus_receipt_t
 	batch   *C.tminus_batch_t
 	handles *C.tminus_receipt_handles_t
 	err     error
@@ -79,17 +81,16 @@ func (r *reactor) submitted(id C.uint64_t, status C.tminus_status_t, e *C.tminus
 
 // submitTo submits an operation on an object; r.wait(ctx, c, op) waits for its end.
 func submitTo[P comparable](
-	r *reactor, h *handle[P], operation string,
+	r *reactor, c *call, h *handle[P], operation string,
 	submit func(p P, id C.uint64_t, op *C.tminus_op_t, e **C.tminus_error_t) C.tminus_status_t,
-) (c *call, op C.tminus_op_t, err error) {
-	c = callPool.Get().(*call)
+) (op C.tminus_op_t, err error) {
 	err = h.use(operation, func(p P) error {
 		id := r.register(c)
 		var e *C.tminus_error_t
 		status := submit(p, id, &op, &e)
 		return r.submitted(id, status, e)
 	})
-	return c, op, err
+	return op, err
 }
 
 // wait waits for c, which it gives back to the pool; when ctx ends, the operation is cancelled and its true end is awaited.
@@ -101,7 +102,7 @@ func (r *reactor) wait(ctx context.Context, c *call, op C.tminus_op_t) result {
 	r.start()
 	<-c.done
 	ended := c.result
-	c.result = result{}
+	c.result, c.isHalf = result{}, false
 	callPool.Put(c)
 	return ended
 }
@@ -158,6 +159,9 @@ func (r *reactor) take(completions []C.tminus_completion_t) []*call {
 			c.err = copyFailure(completion.error)
 		} else if completion.receipt != nil {
 			c.receipt = copyReceipt(completion.receipt)
+			if c.isHalf {
+				c.half, completion.receipt = completion.receipt, nil
+			}
 		}
 		c.batch, completion.batch = completion.batch, nil
 		c.handles, completion.handles = completion.handles, nil

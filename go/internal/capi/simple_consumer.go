@@ -73,7 +73,8 @@ func freeSimpleConsumer(p *C.tminus_simple_consumer_t) { C.tminus_simple_consume
 func (c *SimpleConsumer) do(ctx context.Context, operation string, submit func(
 	consumer *C.tminus_simple_consumer_t, id C.uint64_t, op *C.tminus_op_t, e **C.tminus_error_t,
 ) C.tminus_status_t) result {
-	call, op, err := submitTo(c.reactor, &c.handle, operation, submit)
+	call := callPool.Get().(*call)
+	op, err := submitTo(c.reactor, call, &c.handle, operation, submit)
 	if err != nil {
 		return result{err: err}
 	}

@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"context"
+	"runtime"
 	"unsafe"
 	"weak"
 )
@@ -14,7 +15,9 @@ func (p *Producer) SendTransaction(ctx context.Context, m *Message) (Receipt, er
 	var wire wireMessage
 	wire.fill(m)
 	in := wire.numbers(m, -1)
-	c, op, err := submitTo(p.reactor, &p.handle, "send", func(
+	c := callPool.Get().(*call)
+	c.isHalf = true
+	op, err := submitTo(p.reactor, c, &p.handle, "send", func(
 		producer *C.tminus_producer_t, id C.uint64_t, op *C.tminus_op_t, e **C.tminus_error_t,
 	) C.tminus_status_t {
 		return C.go_submit_send_transaction(producer, (*C.char)(unsafe.Pointer(unsafe.SliceData(wire.text))),
@@ -24,25 +27,27 @@ func (p *Producer) SendTransaction(ctx context.Context, m *Message) (Receipt, er
 		return Receipt{}, err
 	}
 	ended := p.reactor.wait(ctx, c, op)
+	if ended.half != nil {
+		ended.receipt.Half = &Half{ended.half}
+		runtime.AddCleanup(ended.receipt.Half, freeReceipt, ended.half)
+	}
 	return ended.receipt, ended.err
 }
 
-// EndTransaction ends the transaction of the half message with this receipt.
-func (p *Producer) EndTransaction(ctx context.Context, half *Receipt, resolution int32) error {
-	var a arena
-	defer a.free()
-	receipt := (*C.tminus_receipt_t)(a.zeroed(1, C.sizeof_tminus_receipt_t))
-	receipt.send_status = C.int32_t(half.Status)
-	receipt.queue_id, receipt.queue_offset = C.int32_t(half.Queue.ID), C.int64_t(half.QueueOffset)
-	receipt.topic, receipt.broker = a.text(half.Queue.Topic), a.text(half.Queue.Broker)
-	receipt.message_id, receipt.offset_message_id = a.text(half.MessageID), a.text(half.OffsetMessageID)
-	receipt.transaction_id, receipt.recall_handle = a.text(half.TransactionID), a.text(half.RecallHandle)
-	receipt.region = a.text(half.Region)
-	c, op, err := submitTo(p.reactor, &p.handle, "end transaction", func(
+// Half is the receipt of a half message. It is freed when nobody holds it any more.
+type Half struct{ p *C.tminus_receipt_t }
+
+func freeReceipt(p *C.tminus_receipt_t) { C.tminus_receipt_free(p) }
+
+// EndTransaction ends the transaction of a half message.
+func (p *Producer) EndTransaction(ctx context.Context, half *Half, resolution int32) error {
+	c := callPool.Get().(*call)
+	op, err := submitTo(p.reactor, c, &p.handle, "end transaction", func(
 		producer *C.tminus_producer_t, id C.uint64_t, op *C.tminus_op_t, e **C.tminus_error_t,
 	) C.tminus_status_t {
+		defer runtime.KeepAlive(half)
 		return C.tminus_producer_submit_end_transaction(
-			producer, receipt, C.int32_t(resolution), p.reactor.queue, id, op, e)
+			producer, half.p, C.int32_t(resolution), p.reactor.queue, id, op, e)
 	})
 	if err != nil {
 		return err
@@ -78,11 +83,13 @@ func (c *Checks) submit() (*call, C.tminus_op_t, error) {
 	if p == nil {
 		return nil, 0, closed("receive checks")
 	}
-	return submitTo(p.reactor, &p.handle, "receive checks", func(
+	call := callPool.Get().(*call)
+	op, err := submitTo(p.reactor, call, &p.handle, "receive checks", func(
 		producer *C.tminus_producer_t, id C.uint64_t, op *C.tminus_op_t, e **C.tminus_error_t,
 	) C.tminus_status_t {
 		return C.tminus_producer_submit_receive_checks(producer, 1, c.reactor.queue, id, op, e)
 	})
+	return call, op, err
 }
 
 // Recall takes back a scheduled message; its id.
