@@ -2,6 +2,7 @@
 
 mod attempts;
 mod consume;
+mod delivery;
 #[allow(dead_code, unused_imports, reason = "the consumers to come use the rest")]
 pub(crate) mod grpc;
 mod half;
@@ -12,12 +13,14 @@ mod parcel;
 mod producer;
 mod recall;
 mod receipt;
+mod receive;
 mod sender;
 mod simple;
 mod transaction;
+mod troubles;
 
 pub(crate) use consume::{Consumer, Membership};
-pub use consume::{Deliveries, Delivery, Settlement};
+pub use delivery::{Deliveries, Delivery, Settlement};
 pub(crate) use instance::Instance;
 pub(crate) use members::GroupMember;
 pub(crate) use producer::ProducerClient;

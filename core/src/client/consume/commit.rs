@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use tokio::time::sleep;
 
 use super::consumer::Consumer;
-use super::delivery::Unsuccessful;
 use super::process_queue::ProcessQueue;
+use crate::client::delivery::Unsuccessful;
 use crate::clock;
 
 /// Delay level of a message that was consumed for too long.

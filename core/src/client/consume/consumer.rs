@@ -10,12 +10,12 @@ use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{timeout, timeout_at};
 
-use super::delivery::{Deliveries, Pending, Unsuccessful};
 use super::process_queue::{Limits, ProcessQueue};
 use super::requests::Requests;
 use super::subscriptions::{self, Subscriptions};
-use super::troubles::Troubles;
 use super::{commit, orderly, pull, rebalance, settle};
+use crate::client::delivery::{Deliveries, Pending, Unsuccessful};
+use crate::client::troubles::Troubles;
 use crate::client::{Instance, deadline_after};
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::{MessageQueue, check_group};

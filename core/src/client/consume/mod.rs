@@ -5,7 +5,6 @@
 mod assignment;
 mod commit;
 mod consumer;
-mod delivery;
 mod filter_check;
 mod orderly;
 mod process_queue;
@@ -15,7 +14,6 @@ mod requests;
 mod server_requests;
 mod settle;
 mod subscriptions;
-mod troubles;
 
 pub(crate) use consumer::{Consumer, Membership};
-pub use delivery::{Deliveries, Delivery, Settlement};
+pub(super) use process_queue::ProcessQueue;

@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::consumer::Consumer;
-use super::delivery::{DEAD_LETTER, Pending, Ticket};
 use super::process_queue::ProcessQueue;
+use crate::client::delivery::{DEAD_LETTER, Pending, Ticket};
 use crate::codec::remoting::codes::request;
 use crate::message::{MessageQueue, MessageView};
 use crate::options::ConsumeResult;

@@ -21,7 +21,7 @@ pub(super) struct Limits {
 /// A queue from its assignment until it is dropped. After a reset the queue is a new one, so that late settlements of
 /// the old one touch nothing.
 #[derive(Debug)]
-pub(super) struct ProcessQueue {
+pub(in crate::client) struct ProcessQueue {
     queue: MessageQueue,
     /// Nothing more is handed out; what handlers have can still be settled.
     sealed: AtomicBool,
@@ -142,7 +142,7 @@ impl ProcessQueue {
     }
 
     /// Notes that a handler gets the message at `offset`; `false` if it must not, being settled or dropped.
-    pub(super) fn take(&self, offset: i64, now: Instant) -> bool {
+    pub(in crate::client) fn take(&self, offset: i64, now: Instant) -> bool {
         let mut state = self.lock();
         if self.sealed.load(Ordering::Acquire) {
             return false;
@@ -162,7 +162,7 @@ impl ProcessQueue {
     }
 
     /// Settles the message at `offset`; `false` if it was settled before.
-    pub(super) fn settle(&self, offset: i64) -> bool {
+    pub(in crate::client) fn settle(&self, offset: i64) -> bool {
         let mut state = self.lock();
         let Some(record) = state.find(offset).and_then(|slot| slot.record.take()) else { return false };
         state.unsettled -= 1;
@@ -191,7 +191,7 @@ impl ProcessQueue {
     }
 
     /// Notes that no handler has the unsettled message at `offset` any more.
-    pub(super) fn returned(&self, offset: i64) {
+    pub(in crate::client) fn returned(&self, offset: i64) {
         if let Some(slot) = self.lock().find(offset) {
             slot.taken = None;
         }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::consumer::Consumer;
-use super::delivery::{DEAD_LETTER, Pending, Ticket, Unsuccessful};
 use super::process_queue::ProcessQueue;
 use super::requests::{malformed, pull_reply};
+use crate::client::delivery::{DEAD_LETTER, Pending, Ticket, Unsuccessful};
 use crate::client::refusal;
 use crate::clock;
 use crate::codec::remoting::Frame;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::consumer::Consumer;
-use super::delivery::{Pending, Ticket};
 use crate::client::GroupMember;
+use crate::client::delivery::{Pending, Ticket};
 use crate::clock;
 use crate::codec::remoting::body::{
     ConsumeDirectlyResult, ConsumeFromWhere, ConsumeType, ConsumerData, ConsumerRunningInfo, ConsumerStatus,

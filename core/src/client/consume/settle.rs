@@ -11,7 +11,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::sleep;
 
 use super::consumer::{Consumer, Phase};
-use super::delivery::Unsuccessful;
+use crate::client::delivery::Unsuccessful;
 use crate::codec::remoting::decode_messages;
 use crate::codec::remoting::record::RecordError;
 use crate::error::Result;

@@ -1,12 +1,13 @@
 //! What handlers get: deliveries, and the duty to settle each.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use async_channel::Receiver;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
-use super::process_queue::ProcessQueue;
+use super::consume::ProcessQueue;
+use super::receive::Shelf;
 use crate::clock;
 use crate::message::MessageView;
 use crate::options::ConsumeResult;
@@ -40,6 +41,8 @@ pub(super) struct Pending {
 pub(super) enum Ticket {
     /// To the queue it was pulled from, and to the settler unless it is a success.
     Queue { queue: Arc<ProcessQueue>, offset: i64, unsuccessful: UnboundedSender<Unsuccessful> },
+    /// To the shelf it stands on.
+    Shelf { shelf: Weak<Shelf>, key: u64 },
     /// To whoever waits for it: an orderly queue, or a server that had one message consumed directly.
     Direct { queue: Option<Arc<ProcessQueue>>, offset: i64, result: oneshot::Sender<ConsumeResult> },
 }
@@ -86,6 +89,9 @@ impl Pending {
             Ticket::Queue { queue, offset, .. } | Ticket::Direct { queue: Some(queue), offset, .. } => {
                 queue.take(*offset, clock::instant())
             }
+            Ticket::Shelf { shelf, key } => {
+                shelf.upgrade().is_some_and(|shelf| shelf.take(*key, clock::instant()))
+            }
             Ticket::Direct { queue: None, .. } => true,
         };
         allowed.then_some(Delivery { message: self.message, settlement: Settlement(Some(self.ticket)) })
@@ -128,6 +134,12 @@ impl Ticket {
                     }
                 }
                 let _ = waiting.send(result);
+            }
+            // Without a shelf the consumer has ended, and the message comes again.
+            Ticket::Shelf { shelf, key } => {
+                if let Some(shelf) = shelf.upgrade() {
+                    shelf.settle(key, result);
+                }
             }
             Ticket::Queue { queue, offset, unsuccessful } => {
                 let delay_level = match result {

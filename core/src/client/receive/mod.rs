@@ -1,0 +1,14 @@
+//! The engine of push consumers over protocols that hand a message out for a while and want it acknowledged.
+//!
+//! `source → intake → shelf → deliveries → handler → settlement → shelf → settler → source`
+
+mod engine;
+mod intake;
+mod pause;
+mod settler;
+mod shelf;
+mod source;
+
+pub(crate) use engine::{Engine, Tuning};
+pub(super) use shelf::{Limits, Shelf};
+pub(crate) use source::Source;
