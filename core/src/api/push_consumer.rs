@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 
-use crate::client::{Consumer, Membership};
+use crate::client::PushClient;
 pub use crate::client::{Deliveries, Delivery, Settlement};
 use crate::error::Result;
 use crate::message::{MessageQueue, MessageView};
@@ -15,7 +15,7 @@ use crate::options::{ConsumeResult, FilterExpression, PushConsumerOptions};
 /// Consumes topics as a member of a group. Cloning shares the consumer. When the last clone is dropped without a
 /// [`PushConsumer::shutdown`], the consumer ends at once and the servers notice by its closed connections.
 #[derive(Clone)]
-pub struct PushConsumer(Arc<Membership>);
+pub struct PushConsumer(Arc<PushClient>);
 
 impl PushConsumer {
     /// Starts and calls `listener` for every message, at most [`PushConsumerOptions::concurrency`] at the same time.
@@ -44,7 +44,7 @@ impl PushConsumer {
     /// # Errors
     /// As [`PushConsumer::start`].
     pub async fn start_stream(options: PushConsumerOptions) -> Result<(Self, Deliveries)> {
-        let (consumer, deliveries) = Consumer::start(options).await?;
+        let (consumer, deliveries) = PushClient::start(options).await?;
         Ok((Self(Arc::new(consumer)), deliveries))
     }
 

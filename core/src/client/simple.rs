@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use super::consume::check_subscription;
+use super::grpc::Simple;
+use crate::error::Result;
 use crate::message::{MessageView, check_group};
-use crate::options::{FilterExpression, SimpleConsumerOptions};
+use crate::options::{FilterExpression, Protocol, SimpleConsumerOptions};
 
 /// What acknowledges a received message. Plain text, so that it may be kept, or handed to another consumer of the group.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,8 +34,9 @@ pub struct Received {
 }
 
 /// A simple consumer of one protocol.
-#[derive(Debug)]
-pub(crate) enum SimpleClient {}
+pub(crate) enum SimpleClient {
+    Grpc(Simple),
+}
 
 impl SimpleClient {
     /// Checks the options and connects.
@@ -42,44 +45,63 @@ impl SimpleClient {
     /// `InvalidArgument`; `Unsupported` over remoting; those of the protocol's start.
     pub(crate) async fn start(options: SimpleConsumerOptions) -> Result<Self> {
         check_group(&options.group)?;
-        Err(options.client.endpoint.protocol.lacks("start", "simple consumer"))
+        options.subscriptions.iter().try_for_each(|(topic, filter)| check_subscription(topic, filter))?;
+        match options.client.endpoint.protocol {
+            Protocol::Remoting => Err(Protocol::Remoting.lacks("start", "simple consumer")),
+            Protocol::Grpc => Ok(Self::Grpc(Simple::start(options).await?)),
+        }
     }
 
     pub(crate) async fn receive(
         &self,
-        _max: usize,
-        _invisible: Duration,
-        _wait: Option<Duration>,
+        max: usize,
+        invisible: Duration,
+        wait: Option<Duration>,
     ) -> Result<Vec<Received>> {
-        match *self {}
+        match self {
+            Self::Grpc(simple) => simple.receive(max, invisible, wait).await,
+        }
     }
 
     /// One result a receipt, in their order.
-    pub(crate) async fn ack(&self, _receipts: &[ReceiptHandle]) -> Vec<Result<(), Error>> {
-        match *self {}
+    pub(crate) async fn ack(&self, receipts: &[ReceiptHandle]) -> Vec<Result<()>> {
+        match self {
+            Self::Grpc(simple) => simple.ack(receipts).await,
+        }
     }
 
     pub(crate) async fn change_invisible(
         &self,
-        _receipt: &mut ReceiptHandle,
-        _invisible: Duration,
+        receipt: &mut ReceiptHandle,
+        invisible: Duration,
     ) -> Result<()> {
-        match *self {}
+        match self {
+            Self::Grpc(simple) => simple.change_invisible(receipt, invisible).await,
+        }
     }
 
-    pub(crate) async fn subscribe(&self, _topic: &str, _filter: &FilterExpression) -> Result<()> {
-        match *self {}
+    pub(crate) async fn subscribe(&self, topic: &str, filter: &FilterExpression) -> Result<()> {
+        check_subscription(topic, filter)?;
+        match self {
+            Self::Grpc(simple) => simple.subscribe(topic, filter).await,
+        }
     }
 
-    pub(crate) async fn unsubscribe(&self, _topic: &str) -> Result<()> {
-        match *self {}
+    pub(crate) async fn unsubscribe(&self, topic: &str) -> Result<()> {
+        match self {
+            Self::Grpc(simple) => simple.unsubscribe(topic).await,
+        }
     }
 
     pub(crate) fn client_id(&self) -> &str {
-        match *self {}
+        match self {
+            Self::Grpc(simple) => simple.client_id(),
+        }
     }
 
     pub(crate) async fn shutdown(&self) {
-        match *self {}
+        match self {
+            Self::Grpc(simple) => simple.shutdown().await,
+        }
     }
 }

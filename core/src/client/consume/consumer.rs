@@ -19,7 +19,7 @@ use crate::client::troubles::Troubles;
 use crate::client::{Instance, deadline_after};
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::{MessageQueue, check_group};
-use crate::options::{FilterExpression, MessageModel, Protocol, PushConsumerOptions};
+use crate::options::{FilterExpression, MessageModel, PushConsumerOptions};
 
 /// How long the end waits for handlers that still run.
 const HANDLERS_END: Duration = Duration::from_secs(5);
@@ -76,10 +76,6 @@ impl Consumer {
     /// # Errors
     /// `InvalidArgument`, `Unsupported` for a filter; those of [`Instance::start`].
     pub(crate) async fn start(mut options: PushConsumerOptions) -> Result<(Membership, Deliveries)> {
-        check_options(&options)?;
-        if options.client.endpoint.protocol == Protocol::Grpc {
-            return Err(Protocol::Grpc.lacks("start", "push consumer yet"));
-        }
         if options.max_reconsume_times < 0 {
             options.max_reconsume_times = if options.orderly { i32::MAX } else { DEFAULT_RECONSUME_TIMES };
         }
@@ -163,13 +159,12 @@ impl Consumer {
         }
     }
 
-    /// Adds or replaces a subscription.
+    /// Adds or replaces a subscription whose topic and expression were checked.
     ///
     /// # Errors
     /// `InvalidArgument`, `Unsupported`, `Closed`.
     pub(crate) async fn subscribe(&self, topic: &str, filter: &FilterExpression) -> Result<()> {
         self.instance().check_open("subscribe")?;
-        subscriptions::check(topic, filter)?;
         let topic = self.server_name(topic);
         self.requests.check_filter("subscribe", &topic, filter).await?;
         self.subscriptions.add(&topic, filter, self.options.client.clock.now_ms());
@@ -361,7 +356,11 @@ impl Assigned {
     }
 }
 
-fn check_options(options: &PushConsumerOptions) -> Result<()> {
+/// Refuses what cannot work, whatever the protocol.
+///
+/// # Errors
+/// `InvalidArgument`.
+pub(in crate::client) fn check_options(options: &PushConsumerOptions) -> Result<()> {
     check_group(&options.group)?;
     let fault = if options.concurrency == 0 {
         "concurrency is 0; at least one message has to be handled at a time"

@@ -15,5 +15,7 @@ mod server_requests;
 mod settle;
 mod subscriptions;
 
+pub(super) use consumer::check_options;
 pub(crate) use consumer::{Consumer, Membership};
 pub(super) use process_queue::ProcessQueue;
+pub(super) use subscriptions::check as check_subscription;

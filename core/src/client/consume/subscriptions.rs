@@ -12,7 +12,7 @@ use crate::options::FilterExpression;
 ///
 /// # Errors
 /// `InvalidArgument` for an illegal topic or an empty SQL92 expression.
-pub(super) fn check(topic: &str, filter: &FilterExpression) -> Result<()> {
+pub(in crate::client) fn check(topic: &str, filter: &FilterExpression) -> Result<()> {
     let invalid = |text: String| Error::new(ErrorKind::InvalidArgument, "subscribe", text);
     check_topic(topic).map_err(|error| invalid(error.text().to_owned()))?;
     match filter {

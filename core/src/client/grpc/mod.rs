@@ -1,13 +1,20 @@
 //! Clients over gRPC: sessions with the proxies, routes, and what stands on them.
 
 mod agent;
+mod assignment;
 mod parcel;
+mod polls;
+mod push;
+mod receiver;
 mod sender;
 mod session;
 mod settings;
+mod simple;
 mod transaction;
 
 pub(crate) use agent::Agent;
+pub(super) use push::Push;
 pub(super) use sender::Sender;
 pub(crate) use session::ServerCommand;
 pub(crate) use settings::{Agreed, Role};
+pub(super) use simple::Simple;

@@ -9,6 +9,6 @@ mod settler;
 mod shelf;
 mod source;
 
-pub(crate) use engine::{Engine, Tuning};
-pub(super) use shelf::{Limits, Shelf};
+pub(crate) use engine::{Engine, Running, Tuning};
+pub(crate) use shelf::{Limits, Shelf};
 pub(crate) use source::Source;
