@@ -4,6 +4,12 @@
 
 mod admin;
 mod filters;
+mod grpc;
+mod grpc_faults;
+mod grpc_fifo;
+mod grpc_life;
+mod grpc_push;
+mod grpc_simple;
 mod life;
 mod offsets;
 #[allow(dead_code)] // shared with the tests of the broker
