@@ -3,7 +3,6 @@
 mod attempts;
 mod consume;
 mod delivery;
-#[allow(dead_code, unused_imports, reason = "the consumers to come use the rest")]
 pub(crate) mod grpc;
 mod half;
 mod instance;

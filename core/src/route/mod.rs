@@ -3,12 +3,10 @@
 mod cache;
 mod health;
 mod name_servers;
-#[allow(dead_code, reason = "the consumers to come use the rest")]
 mod proxy;
 mod topic;
 
 pub(crate) use cache::{DEFAULT_TOPIC, Routes};
 pub(crate) use health::Health;
-#[allow(unused_imports, reason = "the consumers to come use the rest")]
 pub(crate) use proxy::{Gate, ProxyQueue, ProxyRoute};
 pub(crate) use topic::{Route, WriteQueue};

@@ -1,7 +1,6 @@
 //! Connections: dial, TLS, one pipelined connection an address.
 
 mod fault;
-#[allow(dead_code, unused_imports, reason = "the consumers to come use the rest")]
 pub(crate) mod grpc;
 mod pool;
 pub(crate) mod remoting;

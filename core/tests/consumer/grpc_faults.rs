@@ -51,7 +51,7 @@ async fn a_lost_answer_to_a_receive_loses_no_message() {
 
 #[tokio::test]
 async fn a_proxy_that_refuses_is_not_asked_in_a_hot_loop() {
-    for fault in [Fault::Refuse { code: BUSY }, Fault::Refuse { code: SERVER_ERROR }, Fault::CloseBefore] {
+    for fault in [refuse(BUSY), refuse(SERVER_ERROR), Fault::CloseBefore] {
         let broker = broker_with(1).await;
         broker.inject(RECEIVE, usize::MAX, fault.clone());
         let (consumer, _) = PushConsumer::start_stream(options(&broker)).await.unwrap();
@@ -66,7 +66,7 @@ async fn a_proxy_that_refuses_is_not_asked_in_a_hot_loop() {
 #[tokio::test]
 async fn a_flow_limit_is_told_to_a_simple_consumer() {
     let broker = broker_with(1).await;
-    broker.inject(RECEIVE, 1, Fault::Refuse { code: BUSY });
+    broker.inject(RECEIVE, 1, refuse(BUSY));
     let consumer = simple(&broker).await;
     let error = consumer.receive(1, HIDDEN, None).await.unwrap_err();
     assert_eq!((error.kind(), error.response_code()), (ErrorKind::Busy, Some(BUSY)));
@@ -80,7 +80,7 @@ async fn what_became_of_a_message_is_told_until_it_is_heard() {
     let producer = producer(&broker).await;
     let (consumer, deliveries) = PushConsumer::start_stream(options(&broker)).await.unwrap();
     for (code, count) in [(ACK, ConsumeResult::Success), (FORWARD, ConsumeResult::DeadLetter)] {
-        broker.inject(code, 2, Fault::Refuse { code: SERVER_ERROR });
+        broker.inject(code, 2, refuse(SERVER_ERROR));
         let sent = producer.send(Message::new("T", "0")).await.unwrap();
         next(&deliveries).await.settle(count);
         let stage = || broker.message_stage("T", "g", &sent.message_id);
@@ -97,7 +97,7 @@ async fn an_acknowledgement_that_is_refused_for_good_is_given_up() {
     let broker = broker_with(1).await;
     let producer = producer(&broker).await;
     let (consumer, deliveries) = PushConsumer::start_stream(options(&broker)).await.unwrap();
-    broker.inject(ACK, 1, Fault::Refuse { code: 40_013 });
+    broker.inject(ACK, 1, refuse(40_013));
     send(&producer, 0..1).await;
     next(&deliveries).await.settle(ConsumeResult::Success);
     until("it is refused", || broker.request_count(ACK) == 1).await;

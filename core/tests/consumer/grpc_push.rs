@@ -161,7 +161,10 @@ async fn what_is_not_consumed_comes_again_by_the_groups_backoff_and_becomes_a_de
     for (attempt, backoff) in [(1, 1), (2, 5)] {
         let delivery = next(&deliveries).await;
         assert_eq!((delivery.message.topic.as_str(), delivery.message.delivery_attempt()), ("T", attempt));
-        assert_eq!((delivery.message.message_id.as_str(), delivery.message.tag()), (&*sent.message_id, Some("x")));
+        assert_eq!(
+            (delivery.message.message_id.as_str(), delivery.message.tag()),
+            (&*sent.message_id, Some("x"))
+        );
         delivery.settle(ConsumeResult::RetryLater);
         until("it is hidden", || broker.request_count(CHANGE) == attempt as u64).await;
         broker.advance(Duration::from_millis(backoff * 1000 - 1)).unwrap();
@@ -204,9 +207,7 @@ async fn dropped_means_again_a_level_means_its_time_and_given_up_means_dead() {
 #[tokio::test]
 async fn a_listener_that_panics_or_says_nothing_gets_the_message_again() {
     let broker = broker_with(1).await;
-    let mut fast = GroupOptions::default();
-    fast.backoff = vec![Duration::from_millis(10)];
-    broker.create_group("g", fast).unwrap();
+    broker.create_group("g", again_after(10)).unwrap();
     let producer = producer(&broker).await;
     let (seen, mut received) = tokio::sync::mpsc::unbounded_channel();
     let listener = move |message: MessageView| {
@@ -237,9 +238,7 @@ async fn a_listener_that_panics_or_says_nothing_gets_the_message_again() {
 #[tokio::test]
 async fn a_corrupted_body_never_reaches_a_listener() {
     let broker = broker_with(1).await;
-    let mut fast = GroupOptions::default();
-    fast.backoff = vec![Duration::from_millis(10)];
-    broker.create_group("g", fast).unwrap();
+    broker.create_group("g", again_after(10)).unwrap();
     let producer = producer(&broker).await;
     send(&producer, 0..1).await;
     broker.inject(RECEIVE, 2, Fault::Corrupt);

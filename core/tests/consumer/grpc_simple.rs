@@ -44,7 +44,10 @@ async fn garbage_expired_and_replaced_handles_are_refused() {
     consumer.change_invisible(&mut receipt, 2 * HIDDEN).await.unwrap();
     assert_ne!(receipt.handle, old.handle);
     assert_eq!(kind(consumer.ack(&old).await), Err(ErrorKind::InvalidReceipt), "it was replaced");
-    assert_eq!(kind(consumer.change_invisible(&mut old.clone(), HIDDEN).await), Err(ErrorKind::InvalidReceipt));
+    assert_eq!(
+        kind(consumer.change_invisible(&mut old.clone(), HIDDEN).await),
+        Err(ErrorKind::InvalidReceipt)
+    );
     // Each of many gets its own answer.
     let results = consumer.ack_all(&[old, receipt.clone(), garbage]).await;
     let kinds: Vec<_> = results.into_iter().map(kind).collect();
@@ -113,7 +116,8 @@ async fn what_nobody_asked_for_again_is_given_back_at_the_end() {
     let consumer = simple(&broker).await;
     assert!(consumer.receive(1, HIDDEN, Some(Duration::from_millis(20))).await.unwrap().is_empty());
     let sent = producer.send(Message::new("T", "0")).await.unwrap();
-    let in_flight = || broker.message_stage("T", "g", &sent.message_id) == tminus::broker::MessageStage::InFlight;
+    let in_flight =
+        || broker.message_stage("T", "g", &sent.message_id) == tminus::broker::MessageStage::InFlight;
     until("the standing receive has it", in_flight).await;
     consumer.shutdown().await;
     let other = simple(&broker).await;

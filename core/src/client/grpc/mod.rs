@@ -6,6 +6,7 @@ mod parcel;
 mod polls;
 mod push;
 mod receiver;
+mod replaced;
 mod sender;
 mod session;
 mod settings;

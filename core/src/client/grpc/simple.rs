@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout_at};
 use super::agent::Agent;
 use super::polls::{Poll, Polls};
 use super::receiver::{LARGEST_BATCH, Receiver, SHORTEST_POLL, Wanted};
+use super::replaced::Replaced;
 use super::settings::Role;
 use crate::client::deadline_after;
 use crate::client::simple::{ReceiptHandle, Received};
@@ -30,6 +31,7 @@ pub(crate) struct Simple {
     await_duration: Duration,
     subscriptions: Mutex<BTreeMap<String, FilterExpression>>,
     polls: Polls,
+    replaced: Replaced,
     turn: AtomicUsize,
 }
 
@@ -55,6 +57,7 @@ impl Simple {
             await_duration,
             subscriptions: Mutex::new(subscriptions.into_iter().collect()),
             polls: Polls::default(),
+            replaced: Replaced::default(),
             turn: AtomicUsize::new(fastrand::usize(..1024)),
         })
     }
@@ -162,7 +165,15 @@ impl Simple {
 
     /// One result a receipt, in their order.
     pub(crate) async fn ack(&self, receipts: &[ReceiptHandle]) -> Vec<Result<()>> {
-        self.receiver.ack(receipts).await
+        let mut results: Vec<_> =
+            receipts.iter().map(|receipt| self.replaced.check("ack", receipt)).collect();
+        let live = receipts.iter().zip(&results).filter(|(_, checked)| checked.is_ok());
+        let live: Vec<_> = live.map(|(receipt, _)| receipt.clone()).collect();
+        let mut answers = self.receiver.ack(&live).await.into_iter();
+        for result in results.iter_mut().filter(|result| result.is_ok()) {
+            *result = answers.next().unwrap_or(Ok(()));
+        }
+        results
     }
 
     /// See [`crate::api::SimpleConsumer::change_invisible`].
@@ -171,7 +182,9 @@ impl Simple {
         receipt: &mut ReceiptHandle,
         invisible: Duration,
     ) -> Result<()> {
-        receipt.handle = self.receiver.change_invisible(receipt, invisible, false).await?;
+        self.replaced.check("change invisible duration", receipt)?;
+        let newer = self.receiver.change_invisible(receipt, invisible, false).await?;
+        self.replaced.add(std::mem::replace(&mut receipt.handle, newer));
         Ok(())
     }
 
