@@ -13,9 +13,6 @@ mod settings;
 mod simple;
 mod transaction;
 
-pub(crate) use agent::Agent;
 pub(super) use push::Push;
 pub(super) use sender::Sender;
-pub(crate) use session::ServerCommand;
-pub(crate) use settings::{Agreed, Role};
 pub(super) use simple::Simple;

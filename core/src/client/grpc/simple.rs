@@ -70,7 +70,10 @@ impl Simple {
         self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// See [`crate::api::SimpleConsumer::receive`].
+    /// Takes up to `max` messages from the place whose turn it is; no message within `wait` is no error.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, `Closed`, `Busy`, or why the server cannot be asked.
     pub(crate) async fn receive(
         &self,
         max: usize,
@@ -176,7 +179,10 @@ impl Simple {
         results
     }
 
-    /// See [`crate::api::SimpleConsumer::change_invisible`].
+    /// Hides a message until `invisible` from now; `receipt` has the new handle then.
+    ///
+    /// # Errors
+    /// `InvalidReceipt`, `InvalidArgument`, `Closed`, or why the server cannot be asked.
     pub(crate) async fn change_invisible(
         &self,
         receipt: &mut ReceiptHandle,

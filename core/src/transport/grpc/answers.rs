@@ -167,12 +167,6 @@ impl<Q: Message, T: Message + Default> Conversation<Q, T> {
     pub(crate) fn say(&mut self, request: &Q) -> Result<()> {
         self.requests.send_data(frame(request), false).map_err(|e| self.answers.broken(&e))
     }
-
-    /// Says that no more is said.
-    pub(crate) fn finish(mut self) {
-        // A stream that has ended needs no end.
-        let _ = self.requests.send_data(Bytes::new(), true);
-    }
 }
 
 /// The first whole message of `buffer`, or why it can be none.
