@@ -124,6 +124,7 @@ impl Clients {
 
     /// Forgets a client; whether it was known.
     pub(crate) fn leave(&mut self, client_id: &str) -> bool {
+        self.questions.retain(|_, question| question.client_id != client_id);
         self.by_id.remove(client_id).is_some()
     }
 
@@ -146,5 +147,49 @@ impl Client {
     /// A client that was seen at `now` with these settings.
     pub(crate) fn new(settings: Settings, group: Option<String>, topics: Vec<String>, now: Instant) -> Self {
         Self { settings, group, topics, stream: None, seen: now }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::clock;
+    use crate::codec::grpc::proto::PrintThreadStackTraceCommand;
+
+    fn client(group: &str, now: Instant) -> Client {
+        Client::new(Settings::default(), Some(group.to_owned()), Vec::new(), now)
+    }
+
+    #[test]
+    fn silent_clients_are_forgotten() {
+        let start = clock::instant();
+        let mut clients = Clients::default();
+        for id in ["silent", "alive"] {
+            clients.agree(id, client("G", start), 1, mpsc::unbounded_channel().0);
+        }
+        let later = start + EXPIRY - Duration::from_millis(1);
+        assert!(clients.seen("alive", later));
+        assert_eq!(clients.expire(later), Vec::<String>::new());
+        assert_eq!(clients.expire(start + EXPIRY), ["silent"]);
+        assert!(clients.get("silent").is_none() && clients.get("alive").is_some());
+        assert!(!clients.seen("silent", later));
+    }
+
+    #[test]
+    fn the_end_of_an_earlier_stream_is_not_that_of_a_later_one() {
+        let now = clock::instant();
+        let mut clients = Clients::default();
+        let (commands, mut received) = mpsc::unbounded_channel();
+        clients.agree("c", client("G", now), 1, mpsc::unbounded_channel().0);
+        clients.agree("c", client("G", now), 2, commands);
+        assert!(!clients.disconnect("c", 1));
+        let trace = |nonce| Command::PrintThreadStackTraceCommand(PrintThreadStackTraceCommand { nonce });
+        let mut answer = clients.ask("c", trace).unwrap();
+        assert!(received.try_recv().is_ok());
+        assert!(clients.disconnect("c", 2));
+        assert_eq!(answer.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+        assert!(clients.ask("c", trace).is_none());
     }
 }

@@ -84,6 +84,18 @@ async fn it_says_when_it_is_ready_and_obeys_its_input() {
         process.ask(json!({ "create_topic": { "name": "N", "queues": 1 } })),
         json!({ "created": "N" })
     );
+    assert_eq!(
+        process.ask(json!({ "create_topic": { "name": "D", "queues": 1, "type": "delay" } })),
+        json!({ "created": "D" })
+    );
+    let typo = process.ask(json!({ "create_topic": { "name": "D", "queues": 1, "type": "dealy" } }));
+    assert!(typo["error"].as_str().unwrap().contains("dealy"));
+    assert_eq!(
+        process.ask(json!({ "create_group": { "name": "G", "fifo": true, "backoff_ms": [100] } })),
+        json!({ "created": "G" })
+    );
+    let stage = json!({ "topic": "T", "group": "G", "message_id": "U1" });
+    assert_eq!(process.ask(json!({ "message_stage": stage })), json!({ "message_stage": "ready" }));
     assert_eq!(process.ask(json!({ "restart_ms": 1 })), json!({ "restarted": true }));
     assert!(peer.read().await.is_none());
     assert!(process.ask(json!({ "nonsense": 1 }))["error"].is_string());
@@ -115,6 +127,7 @@ fn mistakes_are_explained_on_standard_error() {
         (&["--listen", "0.0.0.0:0"][..], 2, "loopback"),
         (&["--topic", "T"], 2, "NAME:QUEUES"),
         (&["--topic", "bad topic:1"], 2, "bad topic"),
+        (&["--topic", "T:1:dealy"], 2, "dealy"),
         (&["--user", "key"], 2, "ACCESS_KEY:SECRET_KEY"),
         (&["--tls-only"], 2, "certificate"),
         (&["--tls-cert", "/nowhere", "--tls-key", "/nowhere"], 1, "/nowhere"),

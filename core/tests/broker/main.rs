@@ -10,6 +10,7 @@ mod groups;
 mod grpc_commands;
 mod grpc_consumer;
 mod grpc_crossing;
+mod grpc_door;
 mod grpc_fifo;
 mod grpc_handshake;
 mod grpc_peer;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use tminus::Clock;
-use tminus::broker::{Broker, BrokerOptions, BrokerTls, Persona};
+use tminus::broker::{Broker, BrokerOptions, BrokerTls, GroupOptions, Persona, TopicType};
 use tminus::options::{Credentials, Secret};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -54,9 +54,14 @@ pub(crate) struct Arguments {
     #[arg(long)]
     virtual_clock: bool,
 
-    /// Create this topic at the start (repeatable).
-    #[arg(long = "topic", value_name = "NAME:QUEUES", value_parser = topic)]
-    topics: Vec<(String, i32)>,
+    /// Create this topic at the start (repeatable), for messages of this type: mixed, normal, fifo, delay, transaction or
+    /// priority.
+    #[arg(long = "topic", value_name = "NAME:QUEUES[:TYPE]", value_parser = topic)]
+    topics: Vec<(String, i32, Option<TopicType>)>,
+
+    /// Create this consumer group, whose consumers over gRPC get each message group in order (repeatable).
+    #[arg(long = "fifo-group", value_name = "NAME")]
+    fifo_groups: Vec<String>,
 
     /// Do not create topics with the first send to them.
     #[arg(long)]
@@ -76,8 +81,10 @@ pub(crate) struct Arguments {
 
     /// Take commands on standard input, one JSON object a line, each answered by one line; the end of the input stops
     /// the broker. {"advance_ms":n} {"restart_ms":n} {"pending":true} {"stop":true} {"request_count":code}
-    /// {"create_topic":{"name":"t","queues":4}}
-    /// {"inject":{"code":310,"times":1,"fault":"refuse|swallow|close_before|close_after","response_code":2,"remark":"…"}}
+    /// {"create_topic":{"name":"t","queues":4,"type":"delay"}}
+    /// {"create_group":{"name":"g","fifo":true,"max_attempts":17,"backoff_ms":[1000,5000]}}
+    /// {"message_stage":{"topic":"t","group":"g","message_id":"…"}}
+    /// {"inject":{"code":310,"times":1,"fault":"refuse|swallow|close_before|close_after|corrupt","response_code":2,"remark":"…"}}
     #[arg(long, verbatim_doc_comment)]
     control: bool,
 }
@@ -99,10 +106,31 @@ fn user(text: &str) -> Result<Credentials, String> {
     }
 }
 
-fn topic(text: &str) -> Result<(String, i32), String> {
-    let (name, queues) = text.rsplit_once(':').ok_or("expected NAME:QUEUES")?;
+fn topic(text: &str) -> Result<(String, i32, Option<TopicType>), String> {
+    let (name, rest) = text.split_once(':').ok_or("expected NAME:QUEUES or NAME:QUEUES:TYPE")?;
+    let (queues, kind) = rest.split_once(':').map_or((rest, None), |(queues, kind)| (queues, Some(kind)));
     let queues = queues.parse().map_err(|_| format!("{queues:?} is not a number of queues"))?;
-    Ok((name.to_owned(), queues))
+    Ok((name.to_owned(), queues, kind.map(topic_type).transpose()?))
+}
+
+/// The type of topics with this name.
+pub(crate) fn topic_type(name: &str) -> Result<TopicType, String> {
+    TopicType::from_name(name).ok_or_else(|| {
+        format!("{name:?} is no type of topics: mixed, normal, fifo, delay, transaction, priority")
+    })
+}
+
+/// Creates a topic, of a type if one is given.
+pub(crate) fn create_topic(
+    broker: &Broker,
+    name: &str,
+    queues: i32,
+    kind: Option<TopicType>,
+) -> tminus::Result<()> {
+    match kind {
+        Some(kind) => broker.create_topic_of(name, queues, kind),
+        None => broker.create_topic(name, queues),
+    }
 }
 
 fn read(file: &Path) -> Result<String, Failure> {
@@ -142,8 +170,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let broker = Broker::start(arguments.options()?).await?;
-    for (name, queues) in &arguments.topics {
-        broker.create_topic(name, *queues)?;
+    for (name, queues, kind) in &arguments.topics {
+        create_topic(&broker, name, *queues, *kind)?;
+    }
+    for name in &arguments.fifo_groups {
+        broker.create_group(name, GroupOptions { fifo: true, ..GroupOptions::default() })?;
     }
     let mut ready = json!({ "address": broker.address().to_string(), "pid": std::process::id() });
     if let Some(ca_pem) = broker.ca_pem() {

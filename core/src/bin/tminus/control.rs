@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny};
 use serde_json::{Value, json};
-use tminus::broker::{Broker, Fault};
+use tminus::broker::{Broker, Fault, GroupOptions};
 use tokio::sync::mpsc;
 
-use crate::broker::{Failure, print_line};
+use crate::broker::{Failure, create_topic, print_line, topic_type};
 
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -23,6 +23,18 @@ enum Command {
     CreateTopic {
         name: String,
         queues: i32,
+        r#type: Option<String>,
+    },
+    CreateGroup {
+        name: String,
+        fifo: Option<bool>,
+        max_attempts: Option<i32>,
+        backoff_ms: Option<Vec<u64>>,
+    },
+    MessageStage {
+        topic: String,
+        group: String,
+        message_id: String,
     },
     Inject(Inject),
 }
@@ -46,6 +58,7 @@ enum FaultName {
     Swallow,
     CloseBefore,
     CloseAfter,
+    Corrupt,
 }
 
 /// Commands without an argument are given `true`, or anything else.
@@ -97,9 +110,24 @@ async fn obey(broker: &Broker, command: Command) -> Result<Value, Failure> {
             json!({ "pending": pending.collect::<Vec<_>>() })
         }
         Command::RequestCount(code) => json!({ "request_count": broker.request_count(code) }),
-        Command::CreateTopic { name, queues } => {
-            broker.create_topic(&name, queues)?;
+        Command::CreateTopic { name, queues, r#type } => {
+            create_topic(broker, &name, queues, r#type.as_deref().map(topic_type).transpose()?)?;
             json!({ "created": name })
+        }
+        Command::CreateGroup { name, fifo, max_attempts, backoff_ms } => {
+            let default = GroupOptions::default();
+            let steps = backoff_ms.map(|steps| steps.into_iter().map(Duration::from_millis).collect());
+            let options = GroupOptions {
+                fifo: fifo.unwrap_or(default.fifo),
+                max_attempts: max_attempts.unwrap_or(default.max_attempts),
+                backoff: steps.unwrap_or(default.backoff),
+            };
+            broker.create_group(&name, options)?;
+            json!({ "created": name })
+        }
+        Command::MessageStage { topic, group, message_id } => {
+            let stage = broker.message_stage(&topic, &group, &message_id);
+            json!({ "message_stage": format!("{stage:?}").to_lowercase() })
         }
         Command::Inject(Inject { code, times, fault, response_code, remark }) => {
             let fault = match fault {
@@ -107,6 +135,7 @@ async fn obey(broker: &Broker, command: Command) -> Result<Value, Failure> {
                 FaultName::Swallow => Fault::Swallow,
                 FaultName::CloseBefore => Fault::CloseBefore,
                 FaultName::CloseAfter => Fault::CloseAfter,
+                FaultName::Corrupt => Fault::Corrupt,
             };
             broker.inject(code, times, fault);
             json!({ "injected": true })
