@@ -18,6 +18,10 @@ pub(crate) fn endpoint(broker: &Broker) -> String {
     format!("grpc://{}", broker.address())
 }
 
+pub(crate) async fn producer(broker: &Broker) -> Producer {
+    Producer::start(ProducerOptions::new(&endpoint(broker)).unwrap()).await.unwrap()
+}
+
 /// The fault of a proxy that refuses with this status code.
 pub(crate) fn refuse(code: i32) -> Fault {
     Fault::Refuse { code, remark: "as the test wants it".into() }

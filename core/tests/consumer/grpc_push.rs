@@ -1,5 +1,6 @@
 //! The push consumer over gRPC: what it delivers, when, and how often.
 
+use tminus::broker::ClientCommand;
 use tminus::clock;
 
 use super::grpc::*;
@@ -261,6 +262,33 @@ async fn a_delayed_message_comes_when_it_is_due() {
     let lateness = tminus::Clock::real().now_ms() - delivery.message.deliver_at_ms().unwrap();
     assert!((0..500).contains(&lateness), "{lateness} ms late");
     delivery.settle(ConsumeResult::Success);
+    consumer.shutdown().await;
+    producer.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_listener_consumes_a_message_that_an_operator_wants_to_see_consumed() {
+    let broker = broker_with(1).await;
+    let producer = producer(&broker).await;
+    let sent = producer.send(Message::new("T", "1").property("colour", "red")).await.unwrap();
+    let (seen, mut received) = tokio::sync::mpsc::unbounded_channel();
+    let listener = move |message: MessageView| {
+        let seen = seen.clone();
+        async move {
+            let again = message.property("colour") == Some("red");
+            seen.send((message.topic.clone(), body(&message))).unwrap();
+            if again { ConsumeResult::Success } else { ConsumeResult::RetryLater }
+        }
+    };
+    let consumer = PushConsumer::start(options(&broker), listener).await.unwrap();
+    assert_eq!(timeout(PATIENCE, received.recv()).await.unwrap(), Some(("T".into(), 1)));
+    let plain = producer.send(Message::new("T", "2")).await.unwrap();
+    for (id, code) in [(&sent.message_id, 20_000), (&plain.message_id, 60_000)] {
+        let command = ClientCommand::VerifyMessage { topic: "T".into(), message_id: id.clone() };
+        let reply =
+            timeout(PATIENCE, broker.ask_client(consumer.client_id(), command)).await.unwrap().unwrap();
+        assert_eq!(reply.code, code, "{}", reply.text);
+    }
     consumer.shutdown().await;
     producer.shutdown().await;
 }

@@ -5,6 +5,7 @@
 mod admin;
 mod filters;
 mod grpc;
+mod grpc_apache;
 mod grpc_faults;
 mod grpc_fifo;
 mod grpc_life;
