@@ -24,7 +24,9 @@ impl PushConsumer {
     /// # Errors
     /// `InvalidArgument`, also for an SQL92 expression that the broker cannot read; `Unsupported` if it takes none;
     /// `NameServerUnreachable`, `WrongProtocol` or `Tls` if no name server can be talked to; `PermissionDenied` if a broker
-    /// refuses the credentials. A topic that does not exist is waited for.
+    /// refuses the credentials. Over gRPC also
+    /// `BrokerUnreachable` and `Timeout` for proxies, `Unsupported` for broadcasting and for beginning at a time, and
+    /// `InvalidArgument` if order is asked for and the group does not keep it. A topic that does not exist is waited for.
     pub async fn start<L, F>(options: PushConsumerOptions, listener: L) -> Result<Self>
     where
         L: Fn(MessageView) -> F + Send + Sync + 'static,
@@ -75,7 +77,7 @@ impl PushConsumer {
         self.0.suspend(false);
     }
 
-    /// Queues this consumer holds now.
+    /// Queues this consumer holds now. Over gRPC, id −1 stands for all queues of a broker.
     pub fn assigned_queues(&self) -> Vec<MessageQueue> {
         self.0.assigned_queues()
     }
@@ -85,7 +87,8 @@ impl PushConsumer {
         self.0.client_id()
     }
 
-    /// Stops pulling, waits for running listeners (at most 5 s), stores the offsets and signs off. Idempotent.
+    /// Stops pulling, waits for running listeners (at most 5 s), stores the offsets (over gRPC: sends the last
+    /// acknowledgements, and gives back what no listener had) and signs off. Idempotent.
     pub async fn shutdown(&self) {
         self.0.shutdown().await;
     }

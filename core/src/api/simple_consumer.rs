@@ -27,8 +27,12 @@ impl SimpleConsumer {
     }
 
     /// Takes up to `max` (1..=32) messages, hidden for `invisible` (10 s to 12 h). Waits at most `wait` for the first
-    /// one, or [`SimpleConsumerOptions::await_duration`]; no message is no error. Dropping the call is harmless: what the
-    /// server has handed out for it comes again after `invisible`.
+    /// one, or [`SimpleConsumerOptions::await_duration`]; no message is no error. With several topics or brokers it asks one
+    /// after the other, each for five seconds.
+    ///
+    /// A call that waits for less than the server does, or is dropped, leaves its request standing for the next call with
+    /// the same `invisible`, and at least its `max`: messages then stay hidden for three quarters of `invisible` at least.
+    /// What nobody takes over is given back.
     ///
     /// # Errors
     /// `InvalidArgument`, `Closed`, `Busy` when the server limits the flow, or why the server cannot be asked.
@@ -48,7 +52,8 @@ impl SimpleConsumer {
     /// Tells the server that a message was consumed.
     ///
     /// # Errors
-    /// `InvalidReceipt` if the handle is expired, was replaced, or is none: the message comes again. `Closed`, or why the
+    /// `InvalidReceipt` if the handle is expired, was replaced (as far as this consumer did it: Apache's server says
+    /// nothing about that), or is none: the message comes again. `Closed`, or why the
     /// server cannot be asked.
     pub async fn ack(&self, receipt: &ReceiptHandle) -> Result<()> {
         self.0.ack(std::slice::from_ref(receipt)).await.pop().unwrap_or(Ok(()))

@@ -30,17 +30,17 @@ pub struct MessageView {
     pub properties: Properties,
     /// The producer's unique id, or the offset id where there is none.
     pub message_id: String,
-    /// The server's id: store address and commit-log offset in hex.
+    /// The server's id: store address and commit-log offset in hex. Empty over gRPC.
     pub offset_message_id: String,
     /// Broker name, empty where unknown.
     pub broker: String,
-    /// Queue number.
+    /// Queue number; over gRPC, for a retried message that of the retry topic, as the position.
     pub queue_id: i32,
     /// Position in the queue.
     pub queue_offset: i64,
-    /// Position in the broker's commit log.
+    /// Position in the broker's commit log; −1 over gRPC.
     pub commit_log_offset: i64,
-    /// Record size in bytes on the broker.
+    /// Record size in bytes on the broker; over gRPC, of the stored body only.
     pub store_size: i32,
     /// User flag.
     pub flag: i32,
@@ -50,7 +50,7 @@ pub struct MessageView {
     pub body_crc: i32,
     /// When the producer made it.
     pub born_timestamp: i64,
-    /// The producer's address.
+    /// The producer's address; unspecified (0.0.0.0:0) where the server tells a name.
     pub born_host: SocketAddr,
     /// When the broker stored it (for a scheduled message: when it became visible).
     pub store_timestamp: i64,

@@ -50,7 +50,8 @@ pub enum ConsumeFrom {
 pub enum ConsumeResult {
     /// Done.
     Success,
-    /// Deliver it again later; the broker's schedule decides when (10 s, 30 s, 1 min, …).
+    /// Deliver it again later; the broker's schedule decides when (10 s, 30 s, 1 min, …; over gRPC the group's: 1 s, 5 s,
+    /// 10 s, …).
     RetryLater,
     /// Deliver it again after this delay level 1..=18.
     RetryAfterLevel(u8),
@@ -68,30 +69,32 @@ pub struct PushConsumerOptions {
     pub group: String,
     /// Topics and filters; more can be subscribed after the start.
     pub subscriptions: Vec<(String, FilterExpression)>,
-    /// Default clustering.
+    /// Default clustering; gRPC has no other.
     pub model: MessageModel,
-    /// Keep the order within a queue (one message of a queue at a time, queues locked at the broker). Default false.
+    /// Keep the order within a queue (one message of a queue at a time, queues locked at the broker). Default false. Over
+    /// gRPC the order within a message group, which is a property of the consumer group at the server: groups that keep it
+    /// keep it anyway, and asking it of another one is refused.
     pub orderly: bool,
-    /// Default last offset.
+    /// Default last offset. Over gRPC the server decides, as for the last offset; a timestamp is refused there.
     pub consume_from: ConsumeFrom,
     /// Messages handled at the same time. Default 20.
     pub concurrency: usize,
     /// Retries before a message becomes a dead letter. Default 16. Negative: 16, or without limit if orderly, as other
-    /// clients mean it.
+    /// clients mean it. Over gRPC at most as many as the group has at the server.
     pub max_reconsume_times: i32,
     /// A message not settled for this long is given back for retry. Default 15 min.
     pub consume_timeout: Duration,
     /// Messages of one pull. Default 32.
     pub pull_batch: i32,
-    /// Unsettled messages kept per queue. Default 1024.
+    /// Unsettled messages kept per queue; over gRPC, of the whole consumer. Default 1024.
     pub cached_messages_per_queue: usize,
-    /// Bytes of unsettled bodies kept per queue. Default 64 MiB.
+    /// Bytes of unsettled bodies kept per queue; over gRPC, of the whole consumer. Default 64 MiB.
     pub cached_bytes_per_queue: usize,
-    /// How long the broker may hold a pull without messages. Default 15 s.
+    /// How long the broker may hold a pull without messages. Default 15 s; over gRPC 5 s at least.
     pub long_poll: Duration,
-    /// How often offsets are stored at the broker. Default 5 s.
+    /// How often offsets are stored at the broker. Default 5 s; of no use over gRPC.
     pub offset_commit_interval: Duration,
-    /// How often queues are shared out anew without a notice from the broker. Default 20 s.
+    /// How often queues are shared out anew without a notice from the broker. Default 20 s; over gRPC 5 s at most.
     pub rebalance_interval: Duration,
 }
 
