@@ -180,7 +180,7 @@ impl Keeper {
         // Orders that came before are part of the settings.
         while self.orders.try_recv().is_ok() {}
         self.state.send_replace(State::Asking);
-        stream.say(&core.settings())?;
+        stream.say(core.settings())?;
         match timeout(patience, self.first_settings(&mut stream)).await {
             Ok(agreed) => agreed?,
             Err(_) => return Err(no_settings(&self.address)),
@@ -229,14 +229,14 @@ impl Keeper {
                         Some(Order::Resync) => self.core.settings(),
                         None => std::future::pending().await,
                     };
-                    match stream.say(&words) {
+                    match stream.say(words) {
                         Ok(()) => continue,
                         Err(error) => return End::Broken(error),
                     }
                 }
                 () = sleep_until(next_sync.into()) => {
                     next_sync = deadline_after(RESYNC);
-                    match stream.say(&self.core.settings()) {
+                    match stream.say(self.core.settings()) {
                         Ok(()) => continue,
                         Err(error) => return End::Broken(error),
                     }
@@ -246,7 +246,7 @@ impl Keeper {
                 Some(Command::ReconnectEndpointsCommand(_)) => return End::Reconnect,
                 Some(command) => {
                     if let Some(words) = self.obey(command)
-                        && let Err(error) = stream.say(&words)
+                        && let Err(error) = stream.say(words)
                     {
                         return End::Broken(error);
                     }

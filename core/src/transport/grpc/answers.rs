@@ -1,52 +1,72 @@
-//! Calls: one framed message out, answers and the closing status in.
+//! Calls: requests out, answers and the closing status in, framed by tonic.
 
-use std::marker::PhantomData;
+use std::error::Error as _;
+use std::pin::Pin;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use h2::client::ResponseFuture;
-use h2::{RecvStream, SendStream};
-use http::{HeaderMap, StatusCode};
+use futures_util::{FutureExt, stream};
+use http::uri::PathAndQuery;
 use prost::Message;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tonic::client::Grpc;
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status, Streaming};
+use tonic_prost::ProstCodec;
 
+use super::Refused;
 use super::connection::Connection;
 use super::refusal::rpc_fault;
+use super::streams::Broken;
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::transport::Fault;
 
-/// A flag for compression, and the length.
-const PREFIX_BYTES: usize = 5;
 /// A longer answer is not one of RocketMQ's.
 const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
 
-/// `message` as gRPC frames it.
-pub(super) fn frame(message: &impl Message) -> Bytes {
-    let length = message.encoded_len();
-    let mut frame = BytesMut::with_capacity(PREFIX_BYTES + length);
-    frame.put_u8(0);
-    frame.put_u32(length as u32);
-    message.encode_raw(&mut frame);
-    frame.freeze()
-}
+type Asking<T> = Pin<Box<dyn Future<Output = Result<Response<Streaming<T>>, Status>> + Send>>;
 
 /// The answers of one call, as they arrive. Dropping it cancels the call.
 pub(crate) struct Answers<T> {
     operation: &'static str,
     connection: Connection,
-    state: State,
-    buffer: BytesMut,
-    answer: PhantomData<fn() -> T>,
+    state: State<T>,
 }
 
-enum State {
-    Asked(ResponseFuture),
-    Reading(RecvStream),
+#[expect(clippy::large_enum_variant, reason = "one a call; a box would be one allocation more")]
+enum State<T> {
+    Asked(Asking<T>),
+    Reading(Streaming<T>),
     Ended,
 }
 
-impl<T: Message + Default> Answers<T> {
-    pub(super) fn new(operation: &'static str, connection: Connection, response: ResponseFuture) -> Self {
-        let state = State::Asked(response);
-        Self { operation, connection, state, buffer: BytesMut::new(), answer: PhantomData }
+impl<T: Message + Default + Send + 'static> Answers<T> {
+    /// Begins a call: what there is of the requests has left when this returns.
+    ///
+    /// # Errors
+    /// `Refused`: the connection takes no more.
+    pub(super) fn begin<Q: Message + Send + 'static>(
+        operation: &'static str,
+        connection: &Connection,
+        path: &'static str,
+        metadata: MetadataMap,
+        requests: impl stream::Stream<Item = Q> + Send + 'static,
+    ) -> Result<Self, Refused> {
+        let mut grpc = Grpc::with_origin(connection.clone(), connection.origin())
+            .max_decoding_message_size(LONGEST_ANSWER);
+        let request = Request::from_parts(metadata, http::Extensions::new(), requests);
+        let mut asking: Asking<T> = Box::pin(async move {
+            grpc.streaming(request, PathAndQuery::from_static(path), ProstCodec::<Q, T>::default()).await
+        });
+        let mut call = Self { operation, connection: connection.clone(), state: State::Ended };
+        // The first poll opens the stream and sends; the answer takes longer.
+        match asking.as_mut().now_or_never() {
+            None => call.state = State::Asked(asking),
+            Some(Ok(response)) => call.state = State::Reading(response.into_inner()),
+            Some(Err(status)) => match broken(&status) {
+                Some(Broken::Refused(fault)) => return Err(Refused(fault.clone())),
+                _ => call.state = State::Asked(Box::pin(std::future::ready(Err(status)))),
+            },
+        }
+        Ok(call)
     }
 
     /// The next answer; `None` when the call has ended well. Cancel-safe.
@@ -55,189 +75,94 @@ impl<T: Message + Default> Answers<T> {
     /// How the call or the connection ended otherwise: the request may have been handled, unless the server says that
     /// it was not.
     pub(crate) async fn next(&mut self) -> Result<Option<T>> {
-        let result = self.advance().await;
-        if !matches!(result, Ok(Some(_))) {
+        let answer = self.advance().await;
+        if !matches!(answer, Ok(Some(_))) {
             self.state = State::Ended;
         }
-        result
+        answer.map_err(|status| self.error(&status))
     }
 
-    async fn advance(&mut self) -> Result<Option<T>> {
+    async fn advance(&mut self) -> Result<Option<T>, Status> {
         loop {
             match &mut self.state {
-                State::Asked(response) => {
-                    let response = match response.await {
-                        Ok(response) => response,
-                        Err(error) => return Err(self.broken(&error)),
-                    };
-                    self.connection.answered();
-                    let (head, body) = response.into_parts();
-                    self.check_head(head.status, &head.headers)?;
-                    self.state = State::Reading(body);
-                }
-                State::Reading(body) => {
-                    if let Some(message) = take_message(&mut self.buffer) {
-                        let message = message.and_then(|m| T::decode(m).map_err(|e| e.to_string()));
-                        return message.map(Some).map_err(|why| self.error(ErrorKind::Protocol, &why));
+                State::Asked(asking) => {
+                    let response = asking.await;
+                    if !matches!(response.as_ref().map_err(broken), Err(Some(_))) {
+                        self.connection.answered();
                     }
-                    match body.data().await {
-                        Some(Ok(chunk)) => {
-                            // It fails only on a stream that has ended.
-                            let _ = body.flow_control().release_capacity(chunk.len());
-                            self.buffer.extend_from_slice(&chunk);
-                        }
-                        Some(Err(error)) => return Err(self.broken(&error)),
-                        None => {
-                            let trailers = match body.trailers().await {
-                                Ok(trailers) => trailers.unwrap_or_default(),
-                                Err(error) => return Err(self.broken(&error)),
-                            };
-                            return self.check_status(&trailers).map(|()| None);
-                        }
-                    }
+                    self.state = State::Reading(response?.into_inner());
                 }
+                State::Reading(answers) => return answers.message().await,
                 State::Ended => return Ok(None),
             }
         }
     }
 
-    /// An answer without body says its status here.
-    fn check_head(&self, status: StatusCode, headers: &HeaderMap) -> Result<()> {
-        let is_grpc = headers
-            .get(http::header::CONTENT_TYPE)
-            .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
-        if status == StatusCode::OK && is_grpc {
-            return if headers.contains_key("grpc-status") { self.check_status(headers) } else { Ok(()) };
-        }
-        let address = self.address();
-        let text = format!(
-            "{address} answers in HTTP/2 but not in gRPC (status {status}); give the gRPC port of a RocketMQ proxy"
-        );
-        Err(Error::new(ErrorKind::WrongProtocol, self.operation, text))
-    }
-
-    fn check_status(&self, headers: &HeaderMap) -> Result<()> {
-        let text = |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
-        match text("grpc-status").as_deref() {
-            Some("0") => Ok(()),
-            Some(status) => {
-                let said = percent_decoded(&text("grpc-message").unwrap_or_default());
-                let (fault, outcome) = rpc_fault(status.parse().unwrap_or(2), &said, self.address());
-                Err(fault.error(self.operation, outcome))
+    /// What ended the call: the connection, if that ended, or what the server says. A server that goes away in good order
+    /// names the streams it did not look at.
+    fn error(&self, status: &Status) -> Error {
+        let address = crate::transport::Connection::address(&self.connection);
+        let (fault, outcome) = match broken(status) {
+            Some(Broken::Refused(fault)) => (fault.clone(), Outcome::NotSent),
+            Some(Broken::Http2(error)) => {
+                let unseen = error.is_remote()
+                    && (error.reason() == Some(h2::Reason::REFUSED_STREAM)
+                        || error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR));
+                let outcome = if unseen { Outcome::NotSent } else { Outcome::MaybeSent };
+                (self.connection.fault(&error.to_string()), outcome)
             }
-            None => Err(self.error(ErrorKind::ConnectionClosed, "the answer broke off without a status")),
+            Some(not @ Broken::NotGrpc(_)) => {
+                let text = format!("{address}: {not}; give the gRPC port of a RocketMQ proxy");
+                (Fault::new(ErrorKind::WrongProtocol, text), Outcome::NotSent)
+            }
+            Some(no @ Broken::NoStatus) => {
+                (Fault::new(ErrorKind::ConnectionClosed, format!("{address}: {no}")), Outcome::MaybeSent)
+            }
+            None => rpc_fault(status.code().into(), status.message(), address),
+        };
+        fault.error(self.operation, outcome)
+    }
+}
+
+/// What broke the call, if it was not the server that ended it.
+fn broken(status: &Status) -> Option<&Broken> {
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        if let Some(broken) = error.downcast_ref() {
+            return Some(broken);
         }
+        cause = error.source();
     }
-
-    /// The error of a stream: what ended the connection, if that did. A server that goes away in good order names the
-    /// streams it did not look at.
-    fn broken(&self, error: &h2::Error) -> Error {
-        let unseen = error.is_remote()
-            && (error.reason() == Some(h2::Reason::REFUSED_STREAM)
-                || error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR));
-        let outcome = if unseen { Outcome::NotSent } else { Outcome::MaybeSent };
-        self.connection.fault(&error.to_string()).error(self.operation, outcome)
-    }
-
-    fn error(&self, kind: ErrorKind, why: &str) -> Error {
-        Fault::new(kind, format!("{}: {why}", self.address())).error(self.operation, Outcome::MaybeSent)
-    }
-
-    fn address(&self) -> &str {
-        crate::transport::Connection::address(&self.connection)
-    }
+    None
 }
 
-/// A call whose requests go on while answers arrive.
+/// A call whose requests go on while answers arrive: they leave as the answers are waited for.
 pub(crate) struct Conversation<Q, T> {
-    requests: SendStream<Bytes>,
+    requests: UnboundedSender<Q>,
     pub(crate) answers: Answers<T>,
-    request: PhantomData<fn(Q)>,
 }
 
-impl<Q: Message, T: Message + Default> Conversation<Q, T> {
-    pub(super) fn new(requests: SendStream<Bytes>, answers: Answers<T>) -> Self {
-        Self { requests, answers, request: PhantomData }
+impl<Q: Message + Send + 'static, T: Message + Default + Send + 'static> Conversation<Q, T> {
+    /// What is said, as it is said.
+    pub(super) fn requests() -> (UnboundedSender<Q>, impl stream::Stream<Item = Q> + Send + 'static) {
+        let (requests, said) = unbounded_channel();
+        let next =
+            |mut said: UnboundedReceiver<Q>| async { said.recv().await.map(|request| (request, said)) };
+        (requests, stream::unfold(said, next))
+    }
+
+    pub(super) fn new(requests: UnboundedSender<Q>, answers: Answers<T>) -> Self {
+        Self { requests, answers }
     }
 
     /// Says `request`; whether it arrives shows in the answers.
     ///
     /// # Errors
-    /// What ended the call or the connection.
-    pub(crate) fn say(&mut self, request: &Q) -> Result<()> {
-        self.requests.send_data(frame(request), false).map_err(|e| self.answers.broken(&e))
-    }
-}
-
-/// The first whole message of `buffer`, or why it can be none.
-fn take_message(buffer: &mut BytesMut) -> Option<Result<Bytes, String>> {
-    let &[compressed, a, b, c, d] = buffer.first_chunk::<PREFIX_BYTES>()?;
-    let length = u32::from_be_bytes([a, b, c, d]) as usize;
-    if compressed != 0 {
-        return Some(Err("it compresses answers, which nobody asked for".into()));
-    }
-    if length > LONGEST_ANSWER {
-        return Some(Err(format!("it announces an answer of {length} bytes")));
-    }
-    if buffer.len() < PREFIX_BYTES + length {
-        return None;
-    }
-    buffer.advance(PREFIX_BYTES);
-    Some(Ok(buffer.split_to(length).freeze()))
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let code = tail.get(..2).filter(|_| first == b'%').and_then(|code| std::str::from_utf8(code).ok());
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::codec::grpc::proto::Resource;
-
-    #[test]
-    fn messages_are_taken_whole_from_pieces() {
-        let resource = Resource { name: "orders".into(), ..Resource::default() };
-        let framed = frame(&resource);
-        let mut buffer = BytesMut::new();
-        for byte in &framed[..framed.len() - 1] {
-            buffer.put_u8(*byte);
-            assert!(take_message(&mut buffer).is_none());
-        }
-        buffer.extend_from_slice(&framed[framed.len() - 1..]);
-        buffer.extend_from_slice(&framed);
-        for _ in 0..2 {
-            let message = take_message(&mut buffer).unwrap().unwrap();
-            assert_eq!(Resource::decode(message).unwrap(), resource);
-        }
-        assert!(take_message(&mut buffer).is_none());
-    }
-
-    #[test]
-    fn hostile_prefixes_are_refused_at_once() {
-        for prefix in [[1, 0, 0, 0, 1], [0, 0xFF, 0xFF, 0xFF, 0xFF]] {
-            assert!(take_message(&mut BytesMut::from(&prefix[..])).unwrap().is_err());
-        }
-    }
-
-    #[test]
-    fn texts_of_a_status_are_percent_decoded() {
-        assert_eq!(percent_decoded("no%20such%20topic 100%"), "no such topic 100%");
-        assert_eq!(percent_decoded("%E4%BD%A0%zz%"), "你%zz%");
+    /// The call has ended.
+    pub(crate) fn say(&mut self, request: Q) -> Result<()> {
+        self.requests.send(request).map_err(|_| {
+            let fault = self.answers.connection.fault("the call has ended");
+            fault.error(self.answers.operation, Outcome::NotSent)
+        })
     }
 }

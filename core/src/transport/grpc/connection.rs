@@ -10,8 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::SendStream;
 use h2::client::{Builder, Connection as Http2, ResponseFuture, SendRequest};
-use http::uri::{Authority, PathAndQuery, Scheme, Uri};
-use http::{HeaderMap, Method, Request, Version};
+use http::{Request, Uri};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -32,8 +31,7 @@ pub(crate) struct Connection(Arc<Shared>);
 
 struct Shared {
     address: Arc<str>,
-    scheme: Scheme,
-    authority: Authority,
+    origin: Uri,
     /// Absent once nothing new is taken.
     requests: Mutex<Option<SendRequest<Bytes>>>,
     ear: Arc<Ear>,
@@ -50,21 +48,13 @@ impl PartialEq for Connection {
 }
 
 impl Connection {
-    /// Opens a stream for `path`. Nothing leaves if this fails: the connection takes no more.
-    pub(super) fn open(
-        &self,
-        path: &'static str,
-        headers: HeaderMap,
-    ) -> Result<(ResponseFuture, SendStream<Bytes>), Fault> {
-        let mut uri = http::uri::Parts::default();
-        uri.scheme = Some(self.0.scheme.clone());
-        uri.authority = Some(self.0.authority.clone());
-        uri.path_and_query = Some(PathAndQuery::from_static(path));
-        let mut request = Request::new(());
-        *request.method_mut() = Method::POST;
-        *request.version_mut() = Version::HTTP_2;
-        *request.uri_mut() = Uri::from_parts(uri).map_err(|e| self.fault(&e.to_string()))?;
-        *request.headers_mut() = headers;
+    /// Where it leads: scheme and authority.
+    pub(super) fn origin(&self) -> Uri {
+        self.0.origin.clone()
+    }
+
+    /// Opens a stream for `request`. Nothing leaves if this fails: the connection takes no more.
+    pub(super) fn open(&self, request: Request<()>) -> Result<(ResponseFuture, SendStream<Bytes>), Fault> {
         let mut requests = lock(&self.0.requests);
         let Some(open) = requests.as_mut() else { return Err(self.fault("it takes no more requests")) };
         open.send_request(request, false).map_err(|e| self.fault(&e.to_string()))
@@ -135,8 +125,8 @@ impl pool::Dialer for Dialer {
 
     /// Waits for the first frame of the server, so that a port that speaks something else is found out here.
     async fn begin(&self, address: &Arc<str>, socket: Socket) -> Result<Connection, Fault> {
-        let scheme = if matches!(socket, Socket::Plain(_)) { Scheme::HTTP } else { Scheme::HTTPS };
-        let authority = Authority::try_from(&**address)
+        let scheme = if matches!(socket, Socket::Plain(_)) { "http" } else { "https" };
+        let origin = Uri::try_from(format!("{scheme}://{address}"))
             .map_err(|_| Fault::new(ErrorKind::InvalidArgument, format!("{address:?} is not host:port")))?;
         let (socket, ear) = Heard::new(socket);
         let mut builder = Builder::new();
@@ -155,8 +145,7 @@ impl pool::Dialer for Dialer {
         .await?;
         let connection = Connection(Arc::new(Shared {
             address: Arc::clone(address),
-            scheme,
-            authority,
+            origin,
             requests: Mutex::new(Some(requests)),
             ear,
             answered: AtomicBool::new(false),

@@ -3,7 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use tonic::metadata::MetadataMap;
 
 use crate::clock::Clock;
 use crate::codec::grpc::signature;
@@ -48,8 +49,6 @@ impl Metadata {
     /// `InvalidArgument` for a client id, namespace or key that no header can carry.
     pub(crate) fn new(options: &ClientOptions, client_id: &str) -> Result<Self> {
         let mut fixed = HeaderMap::new();
-        fixed.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-        fixed.insert(TE, HeaderValue::from_static("trailers"));
         fixed.insert(USER_AGENT, HeaderValue::from_static(concat!("tminus/", env!("CARGO_PKG_VERSION"))));
         fixed.insert(CLIENT_ID, value("client id", client_id)?);
         fixed.insert(LANGUAGE, HeaderValue::from_static("RUST"));
@@ -70,11 +69,19 @@ impl Metadata {
         Ok(metadata)
     }
 
-    /// The headers of one call that may take `timeout`.
+    /// The metadata of one call that may take `timeout`.
     ///
     /// # Errors
     /// None after [`Metadata::new`].
-    pub(super) fn headers(&self, timeout: Option<Duration>) -> Result<HeaderMap> {
+    pub(super) fn of_call(&self, timeout: Option<Duration>) -> Result<MetadataMap> {
+        self.headers(timeout).map(MetadataMap::from_headers)
+    }
+
+    /// The same as headers.
+    ///
+    /// # Errors
+    /// None after [`Metadata::new`].
+    fn headers(&self, timeout: Option<Duration>) -> Result<HeaderMap> {
         let mut headers = self.fixed.clone();
         let Dated { date, authorization } = self.dated()?;
         headers.insert(DATE_TIME, date);

@@ -6,9 +6,12 @@ mod metadata;
 mod refusal;
 mod rpc;
 mod socket;
+mod streams;
 
 use std::time::Instant;
 
+use futures_util::stream;
+use prost::Message;
 use tokio::time::timeout_at;
 
 pub(crate) use answers::{Answers, Conversation};
@@ -41,7 +44,7 @@ impl Connection {
         deadline: Instant,
     ) -> Result<Answers<R::Answer>, Refused> {
         self.asked();
-        self.start(operation, R::PATH, request, metadata, deadline)
+        self.start(operation, R::PATH, request.clone(), metadata, deadline)
     }
 
     /// Begins to receive messages.
@@ -55,23 +58,21 @@ impl Connection {
         metadata: &Metadata,
         deadline: Instant,
     ) -> Result<Answers<ReceiveMessageResponse>, Refused> {
-        self.start(operation, rpc::RECEIVE, request, metadata, deadline)
+        self.start(operation, rpc::RECEIVE, request.clone(), metadata, deadline)
     }
 
-    fn start<T: prost::Message + Default>(
+    fn start<Q: Message + Send + Sync + 'static, T: Message + Default + Send + Sync + 'static>(
         &self,
         operation: &'static str,
         path: &'static str,
-        request: &impl prost::Message,
+        request: Q,
         metadata: &Metadata,
         deadline: Instant,
     ) -> Result<Answers<T>, Refused> {
         let timeout = deadline.saturating_duration_since(clock::instant());
-        let headers = metadata.headers(Some(timeout)).map_err(|e| Refused(Fault::new(e.kind(), e.text())))?;
-        let (response, mut requests) = self.open(path, headers).map_err(Refused)?;
-        // A connection that ends from here on shows in the answers.
-        let _ = requests.send_data(answers::frame(request), true);
-        Ok(Answers::new(operation, self.clone(), response))
+        let metadata =
+            metadata.of_call(Some(timeout)).map_err(|e| Refused(Fault::new(e.kind(), e.text())))?;
+        Answers::begin(operation, self, path, metadata, stream::iter([request]))
     }
 
     /// Opens the telemetry stream.
@@ -83,9 +84,10 @@ impl Connection {
         operation: &'static str,
         metadata: &Metadata,
     ) -> Result<Telemetry, Refused> {
-        let headers = metadata.headers(None).map_err(|e| Refused(Fault::new(e.kind(), e.text())))?;
-        let (response, requests) = self.open(rpc::TELEMETRY, headers).map_err(Refused)?;
-        Ok(Conversation::new(requests, Answers::new(operation, self.clone(), response)))
+        let metadata = metadata.of_call(None).map_err(|e| Refused(Fault::new(e.kind(), e.text())))?;
+        let (requests, said) = Telemetry::requests();
+        let answers = Answers::begin(operation, self, rpc::TELEMETRY, metadata, said)?;
+        Ok(Telemetry::new(requests, answers))
     }
 
     /// Waits for the one answer of a call until `deadline`.

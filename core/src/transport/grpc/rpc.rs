@@ -5,7 +5,7 @@ use prost::Message;
 use crate::codec::grpc::proto::{self, Resource, Status};
 
 /// A request of the service.
-pub(crate) trait Rpc: Message {
+pub(crate) trait Rpc: Message + Clone + 'static {
     /// What answers it.
     type Answer: Answer;
 
@@ -17,7 +17,7 @@ pub(crate) trait Rpc: Message {
 }
 
 /// An answer with a status of its own.
-pub(crate) trait Answer: Message + Default {
+pub(crate) trait Answer: Message + Default + 'static {
     /// The status, if the server gave one.
     fn status(&self) -> Option<&Status>;
 }
