@@ -1,57 +1,12 @@
-//! What must hold for every peer.
+//! What must hold for every peer over remoting.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use tminus::broker::{Broker, BrokerOptions, BrokerTls};
+use tminus::broker::BrokerTls;
 use tminus::options::Credentials;
-use tokio::runtime::Runtime;
 
+use crate::loopback::{LATE_MS, Loopback};
 use crate::program::Program;
-
-/// A message may be so late on a machine that is busy with other tests.
-const LATE_MS: i64 = 200;
-
-/// Held for writing by a check that looks at the time: beside it no other peer starts and none competes for the CPU.
-static MACHINE: RwLock<()> = RwLock::new(());
-
-/// A loopback broker on threads of its own.
-struct Loopback {
-    broker: Broker,
-    runtime: Runtime,
-    turn: Option<RwLockReadGuard<'static, ()>>,
-}
-
-impl Loopback {
-    fn start(change: impl FnOnce(&mut BrokerOptions)) -> Self {
-        let turn = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
-        let mut loopback = Self::start_alone(change);
-        loopback.turn = Some(turn);
-        loopback
-    }
-
-    fn start_alone(change: impl FnOnce(&mut BrokerOptions)) -> Self {
-        let mut options = BrokerOptions::default();
-        change(&mut options);
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let broker = runtime.block_on(Broker::start(options)).unwrap();
-        Self { broker, runtime, turn: None }
-    }
-
-    fn address(&self) -> String {
-        let address: SocketAddr = self.broker.address();
-        address.to_string()
-    }
-}
-
-impl Drop for Loopback {
-    fn drop(&mut self) {
-        self.runtime.block_on(self.broker.stop());
-        drop(self.turn.take());
-    }
-}
 
 pub(crate) fn every_way_to_send_arrives(peer: &Program) {
     let loopback = Loopback::start(|_| ());
@@ -105,7 +60,6 @@ pub(crate) fn delay_levels_are_kept(peer: &Program) {
 
 /// Messages sent with these flags come `after_ms` after the time their sender gives: not before, and hardly later.
 fn on_time(peer: &Program, flags: &[&str], after_ms: i64) {
-    let _alone = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
     let loopback = Loopback::start_alone(|_| ());
     let address = loopback.address();
     // One that is not delayed, to see the receiver at work.

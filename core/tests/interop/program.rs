@@ -3,9 +3,8 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::LazyLock;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How a peer is started.
 #[derive(Debug)]
 pub(crate) struct Program {
-    command: Vec<OsString>,
+    pub(crate) command: Vec<OsString>,
 }
 
 /// What a sender prints of a message.
@@ -29,6 +28,9 @@ pub(crate) struct Sent {
     pub(crate) due_ms: i64,
     /// When the server's answer was there.
     pub(crate) answered_ms: i64,
+    /// The message that was recalled, where that was asked for; over gRPC only.
+    #[serde(default)]
+    pub(crate) recalled: String,
 }
 
 /// What a receiver prints of a message.
@@ -43,53 +45,7 @@ pub(crate) struct Received {
     pub(crate) at_ms: i64,
 }
 
-type Built = Result<Program, String>;
-
 impl Program {
-    /// rocketmq-client-go v2.1.2, or why it cannot be built here.
-    pub(crate) fn go() -> Result<&'static Self, &'static str> {
-        static BUILT: LazyLock<Built> = LazyLock::new(|| {
-            let found = Command::new("go").arg("version").stdout(Stdio::null()).status();
-            found.map_err(|e| format!("Go is not installed (go version: {e})"))?;
-            let binary = out().join("interop-go-v2");
-            build(
-                Command::new("go")
-                    .current_dir(here().join("go-v2"))
-                    .args(["build", "-o"])
-                    .arg(&binary)
-                    .arg("."),
-            );
-            Ok(Program { command: vec![binary.into()] })
-        });
-        BUILT.as_ref().map_err(String::as_str)
-    }
-
-    /// The Java client of Apache RocketMQ 5.5.0, or why it cannot be built here.
-    pub(crate) fn java() -> Result<&'static Self, &'static str> {
-        static BUILT: LazyLock<Built> = LazyLock::new(|| {
-            let server = |what| {
-                let script = here().with_file_name("apache").join("server.py");
-                let output = Command::new("python3").arg(script).arg(what).output().unwrap();
-                let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-                if output.status.success() { Ok(text) } else { Err(text) }
-            };
-            server("available")?;
-            let jars = server("jars").unwrap();
-            let (sources, classes) = (here().join("java"), out().join("interop-java"));
-            let path = [classes.as_path(), &sources, &Path::new(&jars).join("*")];
-            let path = std::env::join_paths(path).unwrap();
-            let sources = ["Peer.java", "Send.java", "Receive.java"].map(|name| sources.join(name));
-            build(Command::new("javac").arg("-d").arg(&classes).arg("-cp").arg(&path).args(sources));
-            let rebalance = "-Drocketmq.client.rebalance.waitInterval=1000";
-            let options = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m", rebalance];
-            let mut command = vec!["java".into()];
-            command.extend(options.map(OsString::from));
-            command.extend(["-cp".into(), path, "Peer".into()]);
-            Ok(Program { command })
-        });
-        BUILT.as_ref().map_err(String::as_str)
-    }
-
     /// Sends to `topic`, with these flags, and returns what was printed. Panics when the program fails.
     pub(crate) fn send(&self, address: &str, topic: &str, flags: &[&str]) -> Vec<Sent> {
         self.try_send(address, topic, flags).unwrap_or_else(|error| panic!("send {flags:?}: {error}"))
@@ -103,6 +59,13 @@ impl Program {
             sent.push(serde_json::from_str(&line).unwrap_or_else(|e| panic!("{line}: {e}")));
         }
         if sender.child.wait().unwrap().success() { Ok(sent) } else { Err(sender.complaint()) }
+    }
+
+    /// Sends one message and stays, to be asked about its transaction.
+    pub(crate) fn send_and_stay(&self, address: &str, topic: &str, flags: &[&str]) -> (Sent, Running) {
+        let mut sender = Running::start(self, "send", address, topic, flags);
+        let line = sender.line().unwrap_or_else(|| panic!("the sender ended: {}", sender.complaint()));
+        (serde_json::from_str(&line).unwrap_or_else(|e| panic!("{line}: {e}")), sender)
     }
 
     /// Receives from `topic`; returns once the consumers are started.
@@ -145,8 +108,9 @@ impl Receiving {
     }
 }
 
+/// A peer's process. Dropping it ends its input and waits for it.
 #[derive(Debug)]
-struct Running {
+pub(crate) struct Running {
     child: Child,
     output: Receiver<String>,
     errors: Receiver<String>,
@@ -212,15 +176,7 @@ fn lines(pipe: impl std::io::Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-fn here() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop")
-}
-
-fn out() -> PathBuf {
+/// Where what is built lies.
+pub(crate) fn out() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-}
-
-fn build(command: &mut Command) {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -40,11 +40,14 @@ def main() -> None:
         flags.add_argument("-access-key", default="", help="sign requests with this key")
         flags.add_argument("-secret-key", default="", help="and this secret")
         flags.add_argument("-tls", action="store_true", help="encrypt")
+        flags.add_argument("-ca", help="trust the authorities in this file, and no others")
         command.flags(flags)
         flags.add_argument("address")
         flags.add_argument("topic")
         flags.set_defaults(run=command.run)
     arguments = parser.parse_args()
+    if arguments.ca:
+        os.environ["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"] = arguments.ca  # the client has no setting for it
     arguments.run(arguments, configuration(arguments), line)
 
 
