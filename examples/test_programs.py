@@ -1,11 +1,13 @@
-"""The examples in C, Go and Rust, built and run as a person would: against the loopback broker, and the documented one
-against Apache RocketMQ too, when TMINUS_TEST_APACHE=host:port names its name server.
+"""The examples in C, Go and Rust, built and run as a person would, with the delay programs in Python beside them: on
+the loopback broker, and the documented ones on Apache RocketMQ too, when TMINUS_TEST_APACHE=host:port names its name
+server and TMINUS_TEST_APACHE_PROXY its gRPC proxy.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tminus.testing import Broker
+from tminus.testing import Broker, MessageStage
 
 # A shell that runs the tests in the background lets them ignore Ctrl-C, and the programs they start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -21,7 +23,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 HERE = Path(__file__).parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target")) / "release"
 APACHE = os.environ.get("TMINUS_TEST_APACHE")
+PROXY = os.environ.get("TMINUS_TEST_APACHE_PROXY")
+ADMIN = HERE.parent / "core/tests/apache/server.py"
 FOLDERS = {"c": HERE / "c/bin", "go": HERE / "go/bin", "rust": TARGET}
+
+
+def command(language: str, program: str) -> list[str]:
+    if language == "python":
+        return [sys.executable, "-W", "error", str(HERE / f"python/{program}.py")]
+    return [str(FOLDERS[language] / program)]
 
 
 def run(program: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -74,6 +84,50 @@ def test_the_documented_go_program_with_tls(tmp_path: Path) -> None:
 @pytest.mark.skipif(APACHE is None, reason="TMINUS_TEST_APACHE is not set; `make test-apache` sets it")
 def test_the_documented_go_program_on_apache() -> None:
     run_documented_go_program(str(APACHE), 1500)
+
+
+def run_delay_programs(language: str, consumer: str, endpoint: str, topic: str, group: str, allowed_ms: float) -> str:
+    """Sends with one program of a language and receives with another; returns the message id."""
+    consume = [*command(language, consumer), endpoint, topic, group]
+    with subprocess.Popen(consume, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as receiver:
+        try:
+            assert receiver.stdout is not None
+            started = time.time()
+            produce = [*command(language, "delay_producer"), endpoint, topic, "2"]
+            sent = subprocess.run(produce, capture_output=True, text=True, timeout=60, check=False)
+            assert (sent.returncode, sent.stderr) == (0, "")
+            line = receiver.stdout.readline()
+            took = time.time() - started
+        finally:
+            receiver.send_signal(signal.SIGINT)
+        rest, errors = receiver.communicate(timeout=10)
+    assert (receiver.returncode, rest, errors) == (0, "", "")
+    received = re.fullmatch(r"(\w+) (.+) (-?\d+) ms late\n", line)
+    assert received, line
+    print(f"{language} {consumer}: {line}")
+    assert received[1] == sent.stdout.strip()
+    assert took >= 2
+    assert 0 <= int(received[3]) <= allowed_ms
+    return received[1]
+
+
+@pytest.mark.parametrize("consumer", ["push_consumer", "simple_consumer"])
+@pytest.mark.parametrize("language", [*FOLDERS, "python"])
+def test_delay_programs(rocketmq_broker: Broker, language: str, consumer: str) -> None:
+    rocketmq_broker.create_topic("delay", type="delay")
+    endpoint = f"grpc://{rocketmq_broker.endpoint}"
+    message_id = run_delay_programs(language, consumer, endpoint, "delay", "delay-group", 250)
+    assert rocketmq_broker.message_stage("delay", "delay-group", message_id) is MessageStage.ACKNOWLEDGED
+
+
+@pytest.mark.skipif(PROXY is None, reason="TMINUS_TEST_APACHE_PROXY is not set; `make test-apache` sets it")
+@pytest.mark.parametrize("consumer", ["push_consumer", "simple_consumer"])
+@pytest.mark.parametrize("language", [*FOLDERS, "python"])
+def test_delay_programs_on_apache(language: str, consumer: str) -> None:
+    name = f"delay-{language}-{consumer}-{time.time_ns()}"
+    subprocess.run([sys.executable, str(ADMIN), "topic", "--name", name, "--type", "DELAY"], check=True)
+    subprocess.run([sys.executable, str(ADMIN), "group", "--name", name], check=True)
+    run_delay_programs(language, consumer, f"grpc://{PROXY}", name, name, 1500)
 
 
 @pytest.mark.parametrize("language", FOLDERS)

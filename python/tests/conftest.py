@@ -36,9 +36,15 @@ def virtual_broker(rocketmq_virtual_broker: Broker) -> Broker:
     return rocketmq_virtual_broker
 
 
+@pytest.fixture(params=["remoting", "grpc"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    """Of an endpoint: the protocol is the only difference."""
+    return str(request.param)
+
+
 @pytest.fixture
-def producer(broker: Broker) -> Iterator[tminus.Producer]:
-    with tminus.Producer(broker.endpoint) as producer:
+def producer(broker: Broker, scheme: str) -> Iterator[tminus.Producer]:
+    with tminus.Producer(f"{scheme}://{broker.endpoint}") as producer:
         yield producer
 
 
@@ -64,14 +70,15 @@ Consume = Callable[..., tminus.PushConsumer]
 
 
 @pytest.fixture
-def consume() -> Iterator[Consume]:
+def consume(scheme: str) -> Iterator[Consume]:
     """Starts consumers from the first offset, in groups of their own, and closes them."""
     consumers: list[tminus.PushConsumer] = []
 
     def start(broker: Broker, topics: object, listener: object = None, **options: object) -> tminus.PushConsumer:
         group = f"group-{next(_names)}"
         options = {"consume_from": "first_offset", **options}
-        consumer = tminus.PushConsumer(broker.endpoint, group, topics, listener, **options)  # type: ignore[arg-type]
+        endpoint = f"{scheme}://{broker.endpoint}"
+        consumer = tminus.PushConsumer(endpoint, group, topics, listener, **options)  # type: ignore[arg-type]
         consumers.append(consumer)
         return consumer.start()
 

@@ -11,6 +11,7 @@ from tminus.testing import Broker
 
 CLIENTS = """
 import asyncio, logging, os, sys, threading, time
+from datetime import timedelta
 import tminus
 from tminus.aio import AsyncProducer
 logging.basicConfig(level=logging.DEBUG, stream=open(os.devnull, "w"))
@@ -19,10 +20,14 @@ got = threading.Event()
 def listener(message):
     got.set()
     {listener}
-producer = tminus.Producer(endpoint).start()
+unknown = lambda message: tminus.TransactionResolution.UNKNOWN
+producer = tminus.Producer(endpoint, checker=unknown).start()
 consumer = tminus.PushConsumer(endpoint, "exits", "exits", listener, consume_from="first_offset").start()
 reader = tminus.PushConsumer(endpoint, "reads", "exits", consume_from="first_offset").start()
 threading.Thread(target=lambda: [None for _ in reader], daemon=True).start()
+if endpoint.startswith("grpc"):
+    simple = tminus.SimpleConsumer(endpoint, "simple", "quiet").start()
+    threading.Thread(target=lambda: simple.receive(1, timedelta(seconds=30)), daemon=True).start()
 message = tminus.Message("exits", b"x")
 threading.Thread(target=lambda: [producer.send(message) for _ in iter(int, 1)], daemon=True).start()
 assert got.wait(10)
@@ -34,17 +39,17 @@ assert got.wait(10)
     [("", 0), ("sys.exit(3)", 3), ("raise SystemExit('bye')", 1), ("raise ValueError('oops')", 1)],
     ids=["end", "exit", "message", "exception"],
 )
-def test_without_close(broker: Broker, run_python: Run, ending: str, code: int):
+def test_without_close(broker: Broker, scheme: str, run_python: Run, ending: str, code: int):
     start = time.monotonic()
-    done = run_python(CLIENTS.format(listener="pass") + ending, broker.endpoint)
+    done = run_python(CLIENTS.format(listener="pass") + ending, f"{scheme}://{broker.endpoint}")
     assert done.returncode == code, done.stderr
     assert "Fatal" not in done.stderr
     assert time.monotonic() - start < 15
 
 
-def test_a_listener_that_never_returns(broker: Broker, run_python: Run):
+def test_a_listener_that_never_returns(broker: Broker, scheme: str, run_python: Run):
     start = time.monotonic()
-    done = run_python(CLIENTS.format(listener="time.sleep(1000)") + "sys.exit(4)", broker.endpoint)
+    done = run_python(CLIENTS.format(listener="time.sleep(1000)") + "sys.exit(4)", f"{scheme}://{broker.endpoint}")
     assert done.returncode == 4, done.stderr
     assert time.monotonic() - start < 15
 

@@ -15,12 +15,20 @@ import tminus
 from tminus.aio import AsyncProducer
 from tminus.testing import Broker
 import asyncio
+from datetime import timedelta
 
 endpoint = sys.argv[1]
-producer = tminus.Producer(endpoint).start()
+half = tminus.Message("forked", b"half")
+unknown = lambda message: tminus.TransactionResolution.UNKNOWN
+producer = tminus.Producer(endpoint, topics=["forked"], checker=unknown).start()
 consumer = tminus.PushConsumer(endpoint, "forked", "forked", lambda message: None, consume_from="first_offset").start()
 reader = tminus.PushConsumer(endpoint, "reader", "forked", consume_from="first_offset").start()
 producer.send(tminus.Message("forked", b"parent"))
+transaction = producer.send_transaction(half)
+simple = received = None
+if endpoint.startswith("grpc"):
+    simple = tminus.SimpleConsumer(endpoint, "simple", "forked").start()
+    (received,) = simple.receive(1, timedelta(seconds=30))
 (delivery,) = reader.receive()
 broker = Broker()
 unused = tminus.Producer(endpoint)
@@ -43,6 +51,13 @@ def child():
     refused(lambda: reader.receive())
     refused(lambda: delivery.settle(tminus.ConsumeResult.SUCCESS))
     refused(lambda: broker.pending())
+    refused(lambda: producer.send_transaction(half))
+    refused(transaction.commit)
+    if simple is not None:
+        refused(lambda: simple.receive(1, timedelta(seconds=30)))
+        refused(lambda: simple.ack(received))
+        assert received.message.body == b"parent"
+        simple.close()
     for mine in (producer, consumer, reader, unused, broker):
         mine.close()
     with tminus.Producer(endpoint) as fresh:
@@ -55,25 +70,28 @@ def child():
 pid = os.fork()
 if pid == 0:
     child()
-    del producer, consumer, reader, delivery, broker, unused
+    del producer, consumer, reader, delivery, broker, unused, simple, received, transaction
     gc.collect()
     sys.exit(7)
 _, status = os.waitpid(pid, 0)
 assert os.waitstatus_to_exitcode(status) == 7, status
 producer.send(tminus.Message("forked", b"parent still works"))
 delivery.settle(tminus.ConsumeResult.SUCCESS)
+transaction.commit()
+if simple is not None:
+    simple.ack(received)
 print("parent and child are done")
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
-def test_fork(broker: Broker, run_python: Run):
+def test_fork(broker: Broker, scheme: str, run_python: Run):
     broker.create_topic("forked")
-    done = run_python(PROGRAM, broker.endpoint)
+    done = run_python(PROGRAM, f"{scheme}://{broker.endpoint}")
     assert (done.returncode, done.stdout, done.stderr) == (0, "parent and child are done\n", "")
 
 
-def test_a_multiprocessing_pool_after_use(broker: Broker, run_python: Run):
+def test_a_multiprocessing_pool_after_use(broker: Broker, scheme: str, run_python: Run):
     program = """
     import multiprocessing, sys, warnings
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -88,5 +106,5 @@ def test_a_multiprocessing_pool_after_use(broker: Broker, run_python: Run):
         ids = pool.map(work, range(8))
     assert len({mine, *ids}) == 9
     """
-    done = run_python(program, broker.endpoint)
+    done = run_python(program, f"{scheme}://{broker.endpoint}")
     assert (done.returncode, done.stderr) == (0, "")

@@ -23,7 +23,10 @@ consumer = tminus.PushConsumer(endpoint, "signals", "empty").start()
 calls = {
     "send": lambda: producer.send(tminus.Message("signals", b"swallowed")),
     "receive": lambda: consumer.receive(),
+    "simple receive": lambda: simple.receive(1, timedelta(seconds=30), wait=timedelta(minutes=5)),
 }
+if call == "simple receive":
+    simple = tminus.SimpleConsumer(endpoint, "simple", "empty").start()
 print("waiting", flush=True)
 sys.stdin.readline()
 try:
@@ -34,9 +37,18 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.mark.parametrize("call", ["send", "receive"])
-def test_ctrl_c(broker: Broker, tmp_path: Path, call: str):
-    command = [sys.executable, "-c", PROGRAM, broker.endpoint, call]
+@pytest.mark.parametrize(
+    ("scheme", "call"),
+    [
+        ("remoting", "send"),
+        ("remoting", "receive"),
+        ("grpc", "send"),
+        ("grpc", "receive"),
+        ("grpc", "simple receive"),
+    ],
+)
+def test_ctrl_c(broker: Broker, tmp_path: Path, scheme: str, call: str):
+    command = [sys.executable, "-c", PROGRAM, f"{scheme}://{broker.endpoint}", call]
     with subprocess.Popen(
         command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as program:
@@ -55,6 +67,6 @@ def test_ctrl_c(broker: Broker, tmp_path: Path, call: str):
         word, end = program.stdout.readline().split()
         assert word == "interrupted"
         waited = (float(end) - start) * 1000
-        print(f"{call}: KeyboardInterrupt {waited:.0f} ms after the signal")
+        print(f"{scheme} {call}: KeyboardInterrupt {waited:.0f} ms after the signal")
         assert waited < 100
         assert program.wait(10) == 0
