@@ -138,7 +138,8 @@ impl Shelf {
                 ordered,
             };
             let Some(line) = line else {
-                let held = held(Stage::Ready, None);
+                // Ready once it is handed out; a shelf that was sealed meanwhile hands out nothing.
+                let held = held(Stage::Behind, None);
                 state.held.insert(key, held);
                 self.hand_out(&mut state, key, message);
                 continue;

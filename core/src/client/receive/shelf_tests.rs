@@ -202,3 +202,15 @@ fn a_handler_that_says_nothing_is_counted_as_failed_once() {
     bench.shelf.settle(key, ConsumeResult::Success);
     assert!(bench.work.try_recv().is_err(), "the late word is not heard");
 }
+
+#[test]
+fn what_comes_after_the_end_is_handed_to_nobody() {
+    for fifo in [false, true] {
+        let bench = bench(10, 1 << 20, fifo);
+        let room = bench.room(2, 1).unwrap();
+        assert_eq!(bench.shelf.seal(), []);
+        bench.shelf.put(room, vec![received(None, "a"), received(None, "b")]);
+        assert!(bench.bodies().is_empty());
+        assert_eq!(bench.shelf.take_back(None).len(), 2);
+    }
+}
