@@ -74,8 +74,10 @@ def consume(scheme: str) -> Iterator[Consume]:
     """Starts consumers from the first offset, in groups of their own, and closes them."""
     consumers: list[tminus.PushConsumer] = []
 
-    def start(broker: Broker, topics: object, listener: object = None, **options: object) -> tminus.PushConsumer:
-        group = f"group-{next(_names)}"
+    def start(
+        broker: Broker, topics: object, listener: object = None, group: str = "", **options: object
+    ) -> tminus.PushConsumer:
+        group = group or f"group-{next(_names)}"
         options = {"consume_from": "first_offset", **options}
         endpoint = f"{scheme}://{broker.endpoint}"
         consumer = tminus.PushConsumer(endpoint, group, topics, listener, **options)  # type: ignore[arg-type]
