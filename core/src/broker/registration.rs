@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::TopicType;
 use super::topics::{TopicConfig, Topics};
 
 /// Body of the registration.
@@ -31,7 +32,12 @@ struct Config {
     topic_sys_flag: i32,
     #[serde(default)]
     order: bool,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: BTreeMap<String, String>,
 }
+
+/// The attribute with the type of a topic.
+const TYPE: &str = "message.type";
 
 impl Registration {
     /// Tells about all topics.
@@ -43,6 +49,11 @@ impl Registration {
             perm: config.perm,
             topic_sys_flag: config.sys_flag,
             order: config.order,
+            attributes: config
+                .topic_type
+                .map(|kind| (TYPE.to_owned(), kind.name().to_owned()))
+                .into_iter()
+                .collect(),
         };
         let table = topics.iter().map(|topic| (topic.name.to_string(), config(&topic.name, topic.config)));
         Self {
@@ -59,7 +70,7 @@ impl Registration {
             perm: config.perm,
             sys_flag: config.topic_sys_flag,
             order: config.order,
-            topic_type: None,
+            topic_type: config.attributes.get(TYPE).and_then(|name| TopicType::from_name(name)),
         };
         let table = self.topic_config_serialize_wrapper.topic_config_table;
         table.into_iter().map(|(name, told)| (name, config(told))).collect()

@@ -233,3 +233,21 @@ async fn streams_left_half_open_do_not_keep_a_broker() {
     }
     assert!(TcpStream::connect(broker.address()).await.is_err());
 }
+
+#[tokio::test]
+async fn clients_that_come_and_go_leave_nothing() {
+    let broker = broker(|_| {}).await;
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let alone = tasks();
+    for round in 0..200 {
+        let peer = GrpcPeer::connect(broker.address(), &format!("c-{round}")).await;
+        let (telemetry, _) = peer.handshake(producer(&["T"])).await;
+        assert_eq!(code(&peer.send([outgoing("T", "id", "x")]).await.status), Code::Ok as i32);
+        let leave = NotifyClientTerminationRequest { group: None };
+        peer.call::<_, NotifyClientTerminationResponse>("NotifyClientTermination", leave).await.unwrap();
+        drop((telemetry, peer));
+    }
+    while tasks() > alone {
+        tokio::task::yield_now().await;
+    }
+}

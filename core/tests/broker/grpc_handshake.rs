@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tminus::broker::{Fault, Persona, TELEMETRY};
+use tminus::broker::{Fault, Persona, TELEMETRY, TopicType};
 use tminus::codec::grpc::metadata;
 use tminus::codec::grpc::proto::retry_policy::Strategy;
 use tminus::codec::grpc::proto::settings::PubSub;
@@ -108,8 +108,22 @@ async fn settings_that_cannot_be_agreed_on_end_the_stream() {
         let expression = FilterExpression { r#type: FilterType::Sql.into(), expression: "a >".into() };
         subscription.subscriptions[0].expression = Some(expression);
     }
-    let bad =
-        [Settings::default(), producer(&["no topic"]), consumer("no group", &["T"]), consumer("", &[]), sql];
+    let described = |name: &str, value: &str| Settings {
+        client_properties: [(name.to_owned(), value.to_owned())].into(),
+        ..producer(&[])
+    };
+    let bad = [
+        described("1st", "x"),
+        described("", "x"),
+        described("a b", "x"),
+        described(&"n".repeat(65), "x"),
+        described("n", &"x".repeat(257)),
+        Settings::default(),
+        producer(&["no topic"]),
+        consumer("no group", &["T"]),
+        consumer("", &[]),
+        sql,
+    ];
     for settings in bad {
         let mut telemetry = peer.telemetry().await.unwrap();
         telemetry.say(Command::Settings(settings));
@@ -123,6 +137,8 @@ async fn settings_that_cannot_be_agreed_on_end_the_stream() {
         assert_eq!(telemetry.next().await.unwrap_err().code(), tonic::Code::Internal, "{language:?}");
     }
     assert_eq!(peer.heartbeat().await, Code::UnrecognizedClientType as i32);
+    let (_telemetry, agreed) = peer.handshake(described("team.name-1_a", "blue")).await;
+    assert_eq!(agreed.client_properties["team.name-1_a"], "blue");
 }
 
 #[tokio::test]
@@ -188,4 +204,32 @@ async fn telemetry_meets_its_own_faults() {
     cut.next().await.unwrap_err();
     assert_eq!(GrpcPeer::connect(broker.address(), "c").await.heartbeat().await, Code::Ok as i32);
     assert_eq!(broker.request_count(TELEMETRY), 3);
+}
+
+#[tokio::test]
+async fn a_route_names_the_queues_of_every_broker() {
+    let first = broker(|options| options.persona = Persona::Apache5).await;
+    let second = broker(|options| {
+        options.persona = Persona::Apache5;
+        options.name = "broker-b".into();
+        options.join = Some(first.address());
+    })
+    .await;
+    second.create_topic_of("T", 2, TopicType::Delay).unwrap();
+    let peer = GrpcPeer::connect(first.address(), "c").await;
+    // The second broker tells the first.
+    let queues = loop {
+        let route = peer.route("T").await;
+        if code(&route.status) == Code::Ok as i32 {
+            break route.message_queues;
+        }
+    };
+    assert_eq!(queues.len(), 2);
+    for queue in &queues {
+        assert_eq!(queue.accept_message_types, [MessageType::Delay as i32]);
+        let of = queue.broker.as_ref().unwrap();
+        assert_eq!(of.name, "broker-b");
+        let address = &of.endpoints.as_ref().unwrap().addresses[0];
+        assert_eq!(format!("{}:{}", address.host, address.port), second.address().to_string());
+    }
 }

@@ -60,7 +60,9 @@ pub(crate) struct TelemetryPeer {
 
 impl GrpcPeer {
     pub(crate) async fn connect(address: SocketAddr, client_id: &str) -> Self {
-        Self::over(TcpStream::connect(address).await.unwrap(), client_id).await
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self::over(stream, client_id).await
     }
 
     pub(crate) async fn over(

@@ -1,5 +1,6 @@
 //! What broker and client agree on: the client's settings, with what the broker decides.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::Refusal;
@@ -33,8 +34,9 @@ const PRODUCER_ATTEMPTS: i32 = 3;
 /// its consumer wants if the persona takes a client's word for it.
 ///
 /// # Errors
-/// `BAD_REQUEST`, `ILLEGAL_TOPIC`, `ILLEGAL_CONSUMER_GROUP`, `ILLEGAL_FILTER_EXPRESSION`.
+/// `BAD_REQUEST`, `ILLEGAL_TOPIC`, `ILLEGAL_CONSUMER_GROUP`, `ILLEGAL_FILTER_EXPRESSION`, `INVALID_CLIENT_PROPERTIES`.
 pub(super) fn agree(call: &Call<'_>, mut settings: Settings) -> Result<Client, Refusal> {
+    check_client_properties(&settings.client_properties)?;
     let mut group = None;
     let mut topics = Vec::new();
     match &settings.pub_sub {
@@ -65,6 +67,24 @@ pub(super) fn agree(call: &Call<'_>, mut settings: Settings) -> Result<Client, R
     }
     complete(&mut settings, group.as_deref(), &state.groups);
     Ok(Client::new(settings, group, topics, clock::instant()))
+}
+
+fn check_client_properties(all: &BTreeMap<String, String>) -> Result<(), Refusal> {
+    let is_name = |name: &str| {
+        let tail = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+        name.len() <= 64 && name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(tail)
+    };
+    let bytes: usize = all.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let fault = if all.len() > 32 {
+        format!("there are {} client properties; allowed are 32", all.len())
+    } else if bytes > 4096 {
+        format!("the client properties have {bytes} bytes; allowed are 4096")
+    } else if let Some((name, _)) = all.iter().find(|(name, value)| !is_name(name) || value.len() > 256) {
+        format!("the client property {name:?} has an unusable name, or a value of more than 256 bytes")
+    } else {
+        return Ok(());
+    };
+    Err(status::refusal(Code::InvalidClientProperties, fault))
 }
 
 /// The filter that an expression says; none says everything.
