@@ -124,4 +124,4 @@ macro_rules! programs {
     };
 }
 
-programs! { cancel faults lifecycle log null_safety scheduled send_and_consume storm }
+programs! { cancel faults lifecycle log null_safety scheduled send_and_consume simple_consumer storm transactions }

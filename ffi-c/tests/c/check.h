@@ -90,6 +90,16 @@ static inline tminus_client_options_t client_of(const tminus_broker_t *broker)
     return client;
 }
 
+// The same port by another protocol: the scheme is the only difference.
+static inline tminus_client_options_t grpc_client_of(const tminus_broker_t *broker)
+{
+    static char endpoint[64];
+    tminus_client_options_t client = client_of(broker);
+    snprintf(endpoint, sizeof endpoint, "grpc://%.*s", TMINUS_PRINT(client.endpoint));
+    client.endpoint = tminus_str(endpoint);
+    return client;
+}
+
 static inline tminus_producer_t *start_producer(const tminus_broker_t *broker)
 {
     tminus_client_options_t client = client_of(broker);
@@ -99,9 +109,8 @@ static inline tminus_producer_t *start_producer(const tminus_broker_t *broker)
 }
 
 // A consumer of one topic that reads it from its beginning.
-static inline tminus_push_consumer_t *start_consumer(const tminus_broker_t *broker, const char *topic)
+static inline tminus_push_consumer_t *start_consumer_at(tminus_client_options_t client, const char *topic)
 {
-    tminus_client_options_t client = client_of(broker);
     tminus_push_consumer_options_t options;
     OK(tminus_push_consumer_options_init(&options, sizeof options, &error));
     options.group = tminus_str("c-group");
@@ -110,6 +119,11 @@ static inline tminus_push_consumer_t *start_consumer(const tminus_broker_t *brok
     tminus_push_consumer_t *consumer = NULL;
     OK(tminus_push_consumer_start(&client, &options, &subscription, 1, NULL, &consumer, &error));
     return consumer;
+}
+
+static inline tminus_push_consumer_t *start_consumer(const tminus_broker_t *broker, const char *topic)
+{
+    return start_consumer_at(client_of(broker), topic);
 }
 
 // Receives one message within 10 s.
