@@ -10,7 +10,7 @@ import (
 func overEveryProtocol(
 	t *testing.T, test func(t *testing.T, broker *tminustest.Broker, endpoint string), options ...tminustest.Option,
 ) {
-	for _, scheme := range []string{"remoting"} {
+	for _, scheme := range []string{"remoting", "grpc"} {
 		t.Run(scheme, func(t *testing.T) {
 			broker := tminustest.Start(t, options...)
 			test(t, broker, scheme+"://"+broker.Endpoint())

@@ -53,8 +53,8 @@ func NewSimpleConsumer(
 }
 
 // Receive takes up to max (1 to 32) messages and hides them for invisible (10 s to 12 h). It waits for the first one as
-// long as the options say, and no longer than ctx; none in that time is no error. What a receive was given that ctx ended
-// comes again after invisible.
+// long as the options say; none in that time is no error. When ctx ends it returns the error of ctx, and what was on its way
+// goes to the next receive.
 func (c *SimpleConsumer) Receive(ctx context.Context, max int, invisible time.Duration) ([]*Received, error) {
 	if ctx.Err() != nil {
 		return nil, ended(ctx, "receive")

@@ -225,7 +225,7 @@ impl State {
     pub(crate) fn recall_by(&mut self, topic: &str, handle: &str) -> Result<String, Refusal> {
         let illegal = |remark: &str| Refusal::new(response::ILLEGAL_OPERATION, remark);
         let handle =
-            RecallHandle::parse(handle).ok_or_else(|| illegal("the recall handle cannot be read"))?;
+            RecallHandle::parse(handle).ok_or_else(|| illegal("the recall handle is invalid"))?;
         if handle.topic != topic {
             return Err(illegal("the recall handle is one of another topic"));
         }
