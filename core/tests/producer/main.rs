@@ -4,6 +4,7 @@
 
 mod groups;
 mod grpc_apache;
+mod grpc_life;
 mod life;
 mod messages;
 mod recall;

@@ -7,18 +7,18 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT
 use tonic::metadata::MetadataMap;
 
 use crate::clock::Clock;
-use crate::codec::grpc::signature;
+use crate::codec::grpc::{metadata, signature};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{ClientOptions, Credentials};
 
-const CLIENT_ID: HeaderName = HeaderName::from_static("x-mq-client-id");
-const LANGUAGE: HeaderName = HeaderName::from_static("x-mq-language");
-const CLIENT_VERSION: HeaderName = HeaderName::from_static("x-mq-client-version");
-const DATE_TIME: HeaderName = HeaderName::from_static("x-mq-date-time");
-const NAMESPACE: HeaderName = HeaderName::from_static("x-mq-namespace");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-mq-request-id");
-const PROTOCOL: HeaderName = HeaderName::from_static("x-mq-protocol");
-const SESSION_TOKEN: HeaderName = HeaderName::from_static("x-mq-session-token");
+const CLIENT_ID: HeaderName = HeaderName::from_static(metadata::CLIENT_ID);
+const LANGUAGE: HeaderName = HeaderName::from_static(metadata::LANGUAGE);
+const CLIENT_VERSION: HeaderName = HeaderName::from_static(metadata::CLIENT_VERSION);
+const DATE_TIME: HeaderName = HeaderName::from_static(metadata::DATE_TIME);
+const NAMESPACE: HeaderName = HeaderName::from_static(metadata::NAMESPACE);
+const REQUEST_ID: HeaderName = HeaderName::from_static(metadata::REQUEST_ID);
+const PROTOCOL: HeaderName = HeaderName::from_static(metadata::PROTOCOL);
+const SESSION_TOKEN: HeaderName = HeaderName::from_static(metadata::SESSION_TOKEN);
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// Our version, as settings and metadata tell it.
@@ -59,14 +59,14 @@ impl Metadata {
         if let Some(token) = token {
             fixed.insert(SESSION_TOKEN, secret(value("security token", token.expose())?));
         }
-        let metadata = Self {
+        let new = Self {
             clock: options.clock.clone(),
             credentials: options.credentials.clone(),
             fixed,
             dated: Mutex::new((i64::MIN, Dated { date: HeaderValue::from_static(""), authorization: None })),
         };
-        metadata.dated()?;
-        Ok(metadata)
+        new.dated()?;
+        Ok(new)
     }
 
     /// The metadata of one call that may take `timeout`.
