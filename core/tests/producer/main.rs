@@ -5,6 +5,7 @@
 mod groups;
 mod grpc_apache;
 mod grpc_life;
+mod grpc_sends;
 mod life;
 mod messages;
 mod recall;

@@ -1,4 +1,4 @@
-//! TLS and access keys.
+//! TLS and access keys, over remoting and gRPC.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tminus::broker::{Broker, BrokerOptions, BrokerTls};
@@ -6,6 +6,9 @@ use tminus::options::{ClientOptions, Credentials, ProducerOptions, Secret};
 use tminus::{Error, ErrorKind, Producer, Result};
 
 use crate::support::message;
+
+/// The schemes with TLS.
+const SCHEMES: [&str; 2] = ["remotings", "grpcs"];
 
 async fn secured(change: impl FnOnce(&mut BrokerOptions)) -> Broker {
     let mut options = BrokerOptions::default();
@@ -35,73 +38,87 @@ async fn tls_with_the_authority_of_the_server() {
     let broker = secured(|_| ()).await;
     let ca = broker.ca_pem().map(str::to_owned);
     let port = broker.address().port();
-    for host in ["127.0.0.1", "localhost"] {
-        send(&format!("remotings://{host}:{port}"), |client| client.tls.ca_pem = ca.clone()).await.unwrap();
+    for scheme in SCHEMES {
+        for host in ["127.0.0.1", "localhost"] {
+            let endpoint = format!("{scheme}://{host}:{port}");
+            send(&endpoint, |client| client.tls.ca_pem = ca.clone()).await.unwrap();
+        }
+        // Switched on by option instead of scheme.
+        let plain = format!("{}://{}", scheme.trim_end_matches('s'), broker.address());
+        send(&plain, |client| {
+            client.tls.enabled = true;
+            client.tls.ca_pem = ca.clone();
+        })
+        .await
+        .unwrap();
     }
-    // Switched on by option instead of scheme.
-    send(&broker.address().to_string(), |client| {
-        client.tls.enabled = true;
-        client.tls.ca_pem = ca.clone();
-    })
-    .await
-    .unwrap();
 }
 
 #[tokio::test]
 async fn tls_with_large_bodies_and_many_at_once() {
     let broker = secured(|_| ()).await;
-    let mut options = ProducerOptions::new(&format!("remotings://{}", broker.address())).unwrap();
-    options.client.tls.ca_pem = broker.ca_pem().map(str::to_owned);
-    options.compress_above_bytes = None;
-    let producer = Producer::start(options).await.unwrap();
-    let mut sends = tokio::task::JoinSet::new();
-    for _ in 0..20 {
-        let producer = producer.clone();
-        sends.spawn(async move { producer.send(tminus::Message::new("orders", vec![7; 300_000])).await });
+    for scheme in SCHEMES {
+        let mut options = ProducerOptions::new(&format!("{scheme}://{}", broker.address())).unwrap();
+        options.client.tls.ca_pem = broker.ca_pem().map(str::to_owned);
+        options.compress_above_bytes = None;
+        let producer = Producer::start(options).await.unwrap();
+        let mut sends = tokio::task::JoinSet::new();
+        for _ in 0..20 {
+            let producer = producer.clone();
+            sends.spawn(async move { producer.send(tminus::Message::new("orders", vec![7; 300_000])).await });
+        }
+        assert!(sends.join_all().await.iter().all(Result::is_ok));
+        producer.shutdown().await;
     }
-    assert!(sends.join_all().await.iter().all(Result::is_ok));
-    producer.shutdown().await;
 }
 
 #[tokio::test]
 async fn tls_with_an_untrusted_authority() {
     let broker = secured(|_| ()).await;
     let other = secured(|_| ()).await;
-    let endpoint = format!("remotings://{}", broker.address());
-    tls_fault(send(&endpoint, |_| ()).await, "ca_pem");
-    let ca = other.ca_pem().map(str::to_owned);
-    tls_fault(send(&endpoint, |client| client.tls.ca_pem = ca).await, "ca_pem");
+    for scheme in SCHEMES {
+        let endpoint = format!("{scheme}://{}", broker.address());
+        tls_fault(send(&endpoint, |_| ()).await, "ca_pem");
+        let ca = other.ca_pem().map(str::to_owned);
+        tls_fault(send(&endpoint, |client| client.tls.ca_pem = ca).await, "ca_pem");
+    }
 }
 
 #[tokio::test]
 async fn tls_with_a_certificate_for_another_name() {
     let broker = secured(|_| ()).await;
-    let endpoint = format!("remotings://{}", broker.address());
     let ca = broker.ca_pem().map(str::to_owned);
-    let wrong = send(&endpoint, |client| {
-        client.tls.ca_pem = ca.clone();
-        client.tls.server_name = Some("broker.example".into());
-    });
-    tls_fault(wrong.await, "server_name");
-    let right = send(&endpoint, |client| {
-        client.tls.ca_pem = ca.clone();
-        client.tls.server_name = Some("localhost".into());
-    });
-    right.await.unwrap();
+    for scheme in SCHEMES {
+        let endpoint = format!("{scheme}://{}", broker.address());
+        let wrong = send(&endpoint, |client| {
+            client.tls.ca_pem = ca.clone();
+            client.tls.server_name = Some("broker.example".into());
+        });
+        tls_fault(wrong.await, "server_name");
+        let right = send(&endpoint, |client| {
+            client.tls.ca_pem = ca.clone();
+            client.tls.server_name = Some("localhost".into());
+        });
+        right.await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn tls_without_verification_has_to_be_asked_for() {
     let broker = secured(|_| ()).await;
-    let endpoint = format!("remotings://{}", broker.address());
-    send(&endpoint, |client| client.tls.insecure = true).await.unwrap();
+    for scheme in SCHEMES {
+        let endpoint = format!("{scheme}://{}", broker.address());
+        send(&endpoint, |client| client.tls.insecure = true).await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn tls_asked_of_a_plain_broker() {
     let broker = Broker::start(BrokerOptions::default()).await.unwrap();
-    let endpoint = format!("remotings://{}", broker.address());
-    tls_fault(send(&endpoint, |client| client.tls.insecure = true).await, "TLS");
+    for scheme in SCHEMES {
+        let endpoint = format!("{scheme}://{}", broker.address());
+        tls_fault(send(&endpoint, |client| client.tls.insecure = true).await, "TLS");
+    }
 }
 
 #[tokio::test]
@@ -113,36 +130,40 @@ async fn a_client_certificate() {
     let certificate = CertificateParams::new(vec!["client".into()]).unwrap().signed_by(&key, &ca).unwrap();
 
     let broker = secured(|options| options.client_ca_pem = Some(ca.as_ref().pem())).await;
-    let endpoint = format!("remotings://{}", broker.address());
     let server_ca = broker.ca_pem().map(str::to_owned);
-    let without = send(&endpoint, |client| client.tls.ca_pem = server_ca.clone());
-    tls_fault(without.await, "client_cert_pem");
-    let with = send(&endpoint, |client| {
-        client.tls.ca_pem = server_ca.clone();
-        client.tls.client_cert_pem = Some(certificate.pem());
-        client.tls.client_key_pem = Some(Secret::new(key.serialize_pem()));
-    });
-    with.await.unwrap();
+    for scheme in SCHEMES {
+        let endpoint = format!("{scheme}://{}", broker.address());
+        let without = send(&endpoint, |client| client.tls.ca_pem = server_ca.clone());
+        tls_fault(without.await, "client_cert_pem");
+        let with = send(&endpoint, |client| {
+            client.tls.ca_pem = server_ca.clone();
+            client.tls.client_cert_pem = Some(certificate.pem());
+            client.tls.client_key_pem = Some(Secret::new(key.serialize_pem()));
+        });
+        with.await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn access_keys() {
     let user = Credentials { security_token: Some("token".into()), ..Credentials::new("ak", "sk") };
     let broker = secured(|options| options.credentials = vec![user.clone()]).await;
-    let endpoint = broker.address().to_string();
-    send(&endpoint, |client| client.credentials = Some(user.clone())).await.unwrap();
-    for wrong in [
-        None,
-        Some(Credentials::new("ak", "sk")),
-        Some(Credentials::new("nobody", "sk")),
-        Some(Credentials { secret_key: "other".into(), ..user.clone() }),
-    ] {
-        let error = send(&endpoint, |client| client.credentials = wrong.clone()).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
-        assert!(error.text().contains("key"), "{error}");
-        if wrong.is_some() {
-            assert_eq!(error.operation(), "start", "wrong keys are found at the start");
+    for scheme in ["remoting", "grpc"] {
+        let endpoint = format!("{scheme}://{}", broker.address());
+        send(&endpoint, |client| client.credentials = Some(user.clone())).await.unwrap();
+        for wrong in [
+            None,
+            Some(Credentials::new("ak", "sk")),
+            Some(Credentials::new("nobody", "sk")),
+            Some(Credentials { secret_key: "other".into(), ..user.clone() }),
+        ] {
+            let error = send(&endpoint, |client| client.credentials = wrong.clone()).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+            assert!(error.text().contains("key"), "{error}");
+            if wrong.is_some() {
+                assert_eq!(error.operation(), "start", "wrong keys are found at the start");
+            }
+            assert!(!error.to_string().contains("other"), "secrets stay out of texts");
         }
-        assert!(!error.to_string().contains("other"), "secrets stay out of texts");
     }
 }

@@ -65,15 +65,17 @@ impl Sender {
         let route = self.agent.route("recall", topic, deadline).await?;
         // Handles are the server's own; those of the open source name the broker.
         let place = RecallHandle::parse(handle);
+        let resource = self.agent.resource(topic);
+        if let Some(place) = place.as_ref().filter(|place| place.topic != resource.name) {
+            let text = format!("the recall handle is one of topic {:?}, not {topic:?}", place.topic);
+            return Err(Error::new(ErrorKind::InvalidArgument, "recall", text));
+        }
         let holder = place.and_then(|place| route.gate_of(&place.broker, self.agent.health()));
         let Some(gate) = holder.or_else(|| route.select(self.agent.health(), None).cloned()) else {
             let text = format!("topic {topic:?} has no queue that can be written");
             return Err(Error::new(ErrorKind::BrokerUnreachable, "recall", text));
         };
-        let request = RecallMessageRequest {
-            topic: Some(self.agent.resource(topic)),
-            recall_handle: handle.to_owned(),
-        };
+        let request = RecallMessageRequest { topic: Some(resource), recall_handle: handle.to_owned() };
         match self.agent.call("recall", &gate.address, &request, deadline).await {
             Err(error) if error.text().contains("handle is invalid") => {
                 let text = format!("{handle:?} is no recall handle; see SendReceipt::recall_handle");
