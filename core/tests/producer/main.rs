@@ -4,7 +4,9 @@
 
 mod groups;
 mod grpc_apache;
+mod grpc_commands;
 mod grpc_life;
+mod grpc_retry;
 mod grpc_sends;
 mod life;
 mod messages;
