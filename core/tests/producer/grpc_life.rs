@@ -152,13 +152,13 @@ async fn a_thousand_cycles_leave_nothing_behind() {
         }
     }
     // The broker's side of the connections ends a moment later; other tests have sockets too.
-    until("tasks are left", || tasks() == before).await;
+    until("tasks are left", || tasks() <= before).await;
     assert!(sockets() < open + 100, "{} sockets, {open} before", sockets());
     for _ in 0..20 {
         let options = ProducerOptions::new(&format!("grpc://{}", dead_port().await)).unwrap();
         Producer::start(options).await.unwrap_err();
     }
-    until("tasks of failed starts are left", || tasks() == before).await;
+    until("tasks of failed starts are left", || tasks() <= before).await;
 }
 
 #[tokio::test]

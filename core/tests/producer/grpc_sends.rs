@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use tminus::broker::{Broker, BrokerOptions, Persona, TopicType};
-use tminus::codec::remoting::codes::request;
 use tminus::{
     Clock, ErrorKind, Message, MessageQueue, Outcome, Producer, ProducerOptions, SendStatus, clock,
 };
 
-use crate::support::{broker, message};
+use crate::support::{SEND, broker, message};
 
-const SEND: i32 = request::SEND_MESSAGE;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 fn options(broker: &Broker) -> ProducerOptions {

@@ -283,7 +283,9 @@ impl Agent {
             topic: Some(self.resource(topic)),
             endpoints: Some(self.core.access_point.clone()),
         };
-        let answer = self.ask_any(operation, &request, deadline).await?;
+        // A message that waits for its route has not left.
+        let asked = self.ask_any(operation, &request, deadline).await;
+        let answer = asked.map_err(|error| error.with_outcome(Outcome::NotSent))?;
         let fresh = ProxyRoute::new(answer.message_queues);
         let addresses = fresh.addresses();
         if !addresses.is_empty() {

@@ -172,8 +172,7 @@ impl Sender {
                     route = fresh.unwrap_or(route);
                 }
                 _ if !others => {
-                    let longest = PAUSE_BASE.saturating_mul(1 << attempt.min(6));
-                    sleep(longest.mul_f64(fastrand::f64()).min(time_left / 2)).await;
+                    sleep(pause(attempt).min(time_left / 2)).await;
                 }
                 _ => {}
             }
@@ -185,7 +184,7 @@ impl Sender {
     /// The route of the topic, once that takes messages of this type. It is asked for again before a message is
     /// refused: the topic may have been changed.
     async fn route_for(&self, parcel: &Parcel, deadline: Instant) -> Result<Arc<ProxyRoute>> {
-        let route = self.agent.route("send", &parcel.topic, deadline).await?;
+        let route = self.find_route(&parcel.topic, deadline).await?;
         let fits = |route: &ProxyRoute| {
             let accepted = route.accepted();
             accepted.is_empty() || accepted.contains(&parcel.kind)
@@ -195,6 +194,24 @@ impl Sender {
         }
         let route = self.agent.refresh_route("send", &parcel.topic, deadline).await?;
         if fits(&route) { Ok(route) } else { Err(self.mismatch(parcel, &route.accepted())) }
+    }
+
+    /// The route of `topic`; a proxy that is not there for a moment is asked again, as a send is tried again.
+    async fn find_route(&self, topic: &str, deadline: Instant) -> Result<Arc<ProxyRoute>> {
+        let mut attempt = 1;
+        loop {
+            let error = match self.agent.route("send", topic, deadline).await {
+                Ok(route) => return Ok(route),
+                Err(error) => error,
+            };
+            let time_left = deadline.saturating_duration_since(clock::instant());
+            let passing = error.response_code().is_none() && can_retry(&error, false);
+            if attempt > self.options.retries || !passing || time_left.is_zero() {
+                return Err(error);
+            }
+            sleep(pause(attempt).min(time_left / 2)).await;
+            attempt += 1;
+        }
     }
 
     fn mismatch(&self, parcel: &Parcel, accepted: &[MessageType]) -> Error {
@@ -279,6 +296,11 @@ impl Sender {
             taken_by: (parcel.kind == MessageType::Transaction).then_some(gate.address),
         }
     }
+}
+
+/// The pause before the same proxy is tried again after this attempt.
+fn pause(attempt: u32) -> Duration {
+    PAUSE_BASE.saturating_mul(1 << attempt.min(6)).mul_f64(fastrand::f64())
 }
 
 fn some(text: String) -> Option<String> {

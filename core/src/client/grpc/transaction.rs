@@ -70,6 +70,7 @@ impl Sender {
             let text = format!("the recall handle is one of topic {:?}, not {topic:?}", place.topic);
             return Err(Error::new(ErrorKind::InvalidArgument, "recall", text));
         }
+        let unreadable = place.is_none();
         let holder = place.and_then(|place| route.gate_of(&place.broker, self.agent.health()));
         let Some(gate) = holder.or_else(|| route.select(self.agent.health(), None).cloned()) else {
             let text = format!("topic {topic:?} has no queue that can be written");
@@ -77,7 +78,7 @@ impl Sender {
         };
         let request = RecallMessageRequest { topic: Some(resource), recall_handle: handle.to_owned() };
         match self.agent.call("recall", &gate.address, &request, deadline).await {
-            Err(error) if error.text().contains("handle is invalid") => {
+            Err(error) if error.kind() == ErrorKind::Server && unreadable => {
                 let text = format!("{handle:?} is no recall handle; see SendReceipt::recall_handle");
                 let code = error.response_code().unwrap_or_default();
                 Err(Error::new(ErrorKind::InvalidArgument, "recall", text).with_response_code(code))

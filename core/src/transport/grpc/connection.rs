@@ -178,6 +178,9 @@ fn closed(address: &str, why: &str) -> Fault {
 
 /// What it means that no HTTP/2 came.
 fn unlike_http2(address: &str, ear: &Ear, why: &str) -> Fault {
+    if let Some(why) = ear.refusal() {
+        return Fault::new(ErrorKind::Tls, format!("{address}: {why}"));
+    }
     let (kind, text) = match ear.greeting() {
         Greeting::Http1 => (
             ErrorKind::WrongProtocol,

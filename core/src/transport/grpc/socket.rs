@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::clock;
 use crate::transport::pool::Socket;
+use crate::transport::tls;
 
 /// Bytes kept of what the server said first: the head of an HTTP/2 frame.
 const GREETING: usize = 9;
@@ -19,6 +20,8 @@ const GREETING: usize = 9;
 pub(super) struct Ear {
     opened: Instant,
     greeting: OnceLock<[u8; GREETING]>,
+    /// Why TLS failed: a client may learn only after the handshake that it is refused.
+    refusal: OnceLock<String>,
     /// When the first request since the last arrival began, in ms after `opened`, plus 1; 0: something arrived since.
     unheard_since: AtomicU64,
 }
@@ -40,7 +43,12 @@ pub(super) enum Greeting {
 
 impl Ear {
     fn new() -> Self {
-        Self { opened: clock::instant(), greeting: OnceLock::new(), unheard_since: AtomicU64::new(0) }
+        Self {
+            opened: clock::instant(),
+            greeting: OnceLock::new(),
+            refusal: OnceLock::new(),
+            unheard_since: AtomicU64::new(0),
+        }
     }
 
     /// How the server began to talk.
@@ -52,6 +60,11 @@ impl Ear {
             Some([_, _, _, 4, _, 0, 0, 0, 0]) => Greeting::Http2,
             Some(_) => Greeting::Other,
         }
+    }
+
+    /// Why TLS failed, if it did.
+    pub(super) fn refusal(&self) -> Option<&str> {
+        self.refusal.get().map(String::as_str)
     }
 
     /// Notes that a request is asked that is answered at once.
@@ -106,8 +119,14 @@ impl AsyncRead for Heard {
             Socket::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
             Socket::Encrypted(stream) => Pin::new(stream).poll_read(context, buffer),
         };
-        if read.is_ready() {
-            self.ear.hear(&buffer.filled()[before..]);
+        match &read {
+            Poll::Ready(Ok(())) => self.ear.hear(&buffer.filled()[before..]),
+            Poll::Ready(Err(error)) => {
+                if let Some(why) = tls::explain(error) {
+                    let _ = self.ear.refusal.set(why);
+                }
+            }
+            Poll::Pending => {}
         }
         read
     }
