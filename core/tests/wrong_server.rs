@@ -287,7 +287,7 @@ async fn http2_servers_that_are_no_proxies() {
         (Http2::Grpc("12"), ErrorKind::Unsupported, "no RocketMQ proxy"),
         (Http2::Grpc("16"), ErrorKind::PermissionDenied, "not here"),
         (Http2::Grpc("nonsense"), ErrorKind::Server, "not here"),
-        (Http2::Bytes(&[1, 0, 0, 0, 0]), ErrorKind::Protocol, "compresses"),
+        (Http2::Bytes(&[1, 0, 0, 0, 0]), ErrorKind::Protocol, "compress"),
         (Http2::Bytes(&[0, 0xFF, 0xFF, 0xFF, 0xFF]), ErrorKind::Protocol, "4294967295"),
         (Http2::Bytes(&[0, 0, 0, 0, 2, 0xFF, 0xFF]), ErrorKind::Protocol, ""),
         (Http2::Close, ErrorKind::ConnectionClosed, ""),

@@ -9,7 +9,7 @@ use prost::Message;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tonic::client::Grpc;
 use tonic::metadata::MetadataMap;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_prost::ProstCodec;
 
 use super::Refused;
@@ -118,6 +118,10 @@ impl<T: Message + Default + Send + 'static> Answers<T> {
             Some(no @ Broken::NoStatus) => {
                 (Fault::new(ErrorKind::ConnectionClosed, format!("{address}: {no}")), Outcome::MaybeSent)
             }
+            None if is_unreadable(status) => (
+                Fault::new(ErrorKind::Protocol, format!("{address}: {}", status.message())),
+                Outcome::MaybeSent,
+            ),
             None => rpc_fault(status.code().into(), status.message(), address),
         };
         fault.error(self.operation, outcome)
@@ -135,6 +139,19 @@ fn broken(status: &Status) -> Option<&Broken> {
     }
     None
 }
+
+/// Whether `status` is tonic's own, about an answer that cannot be read.
+fn is_unreadable(status: &Status) -> bool {
+    let text = status.message();
+    match status.code() {
+        Code::Internal => UNREADABLE.iter().any(|start| text.starts_with(start)),
+        Code::OutOfRange => text.contains("decoded message length too large"),
+        _ => false,
+    }
+}
+
+/// How tonic begins to say so.
+const UNREADABLE: [&str; 2] = ["protocol error: received message", "failed to decode Protobuf message"];
 
 /// A call whose requests go on while answers arrive: they leave as the answers are waited for.
 pub(crate) struct Conversation<Q, T> {
