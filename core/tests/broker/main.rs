@@ -17,6 +17,7 @@ mod grpc_peer;
 mod grpc_receive;
 mod grpc_send;
 mod grpc_transactions;
+mod grpc_values;
 mod hostile;
 mod lookup;
 mod messages;
