@@ -64,6 +64,7 @@ test-apache: build examples
 
 conformance:
 	$(CARGO) test --locked -p tminus --all-features --test scenarios
+	$(CARGO) test --locked -p tminus --all-features --test broker conformance
 	cd go && $(GO) test -count=1 -run Scenarios ./...
 	$(VENV)/bin/pytest python/tests/test_scenarios.py
 	$(VENV)/bin/pytest examples -k apache

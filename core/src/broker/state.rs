@@ -224,8 +224,7 @@ impl State {
     /// `ILLEGAL_OPERATION`: no handle of this topic, or its message does not wait any more.
     pub(crate) fn recall_by(&mut self, topic: &str, handle: &str) -> Result<String, Refusal> {
         let illegal = |remark: &str| Refusal::new(response::ILLEGAL_OPERATION, remark);
-        let handle =
-            RecallHandle::parse(handle).ok_or_else(|| illegal("the recall handle is invalid"))?;
+        let handle = RecallHandle::parse(handle).ok_or_else(|| illegal("the recall handle is invalid"))?;
         if handle.topic != topic {
             return Err(illegal("the recall handle is one of another topic"));
         }

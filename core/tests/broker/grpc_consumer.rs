@@ -15,9 +15,11 @@ pub(crate) struct Received {
     pub(crate) messages: Vec<Message>,
 }
 
-/// A consumer of group `G` and topic `T` that has told its settings.
+/// A consumer that has told its settings.
 pub(crate) struct Consumer {
     pub(crate) peer: GrpcPeer,
+    group: Resource,
+    topic: Resource,
     _telemetry: TelemetryPeer,
 }
 
@@ -44,15 +46,26 @@ pub(crate) fn pushed() -> ReceiveMessageRequest {
 }
 
 impl Consumer {
+    /// A consumer of group `G` and topic `T`.
     pub(crate) async fn start(address: SocketAddr, client_id: &str) -> Self {
+        Self::of(address, client_id, "G", "T").await
+    }
+
+    pub(crate) async fn of(address: SocketAddr, client_id: &str, group: &str, topic: &str) -> Self {
         let peer = GrpcPeer::connect(address, client_id).await;
-        let (telemetry, _) = peer.handshake(consumer("G", &["T"])).await;
-        Self { peer, _telemetry: telemetry }
+        let (telemetry, _) = peer.handshake(consumer(group, &[topic])).await;
+        Self { peer, group: named(group), topic: named(topic), _telemetry: telemetry }
+    }
+
+    /// [`receive`] of its own group and topic.
+    pub(crate) fn request(&self) -> ReceiveMessageRequest {
+        let queue = MessageQueue { topic: Some(self.topic.clone()), id: -1, ..Default::default() };
+        ReceiveMessageRequest { group: Some(self.group.clone()), message_queue: Some(queue), ..receive() }
     }
 
     /// What there is now.
     pub(crate) async fn receive(&self) -> Vec<Message> {
-        let received = self.received(receive()).await;
+        let received = self.received(self.request()).await;
         assert_eq!(received.code, Code::Ok as i32);
         received.messages
     }
@@ -89,8 +102,8 @@ impl Consumer {
             lite_topic: None,
         });
         let request = AckMessageRequest {
-            group: Some(named("G")),
-            topic: Some(named("T")),
+            group: Some(self.group.clone()),
+            topic: Some(self.topic.clone()),
             entries: entries.collect(),
         };
         let answer: AckMessageResponse = self.peer.call("AckMessage", request).await.unwrap();
@@ -112,8 +125,8 @@ impl Consumer {
     /// Hides a message for another while: the code and the new handle.
     pub(crate) async fn change(&self, handle: &str, invisible: Duration) -> (i32, String) {
         let request = ChangeInvisibleDurationRequest {
-            group: Some(named("G")),
-            topic: Some(named("T")),
+            group: Some(self.group.clone()),
+            topic: Some(self.topic.clone()),
             receipt_handle: handle.into(),
             invisible_duration: Some(time::duration(invisible)),
             message_id: "id".into(),
@@ -128,8 +141,8 @@ impl Consumer {
     /// Gives a message up.
     pub(crate) async fn forward(&self, handle: &str) -> i32 {
         let request = ForwardMessageToDeadLetterQueueRequest {
-            group: Some(named("G")),
-            topic: Some(named("T")),
+            group: Some(self.group.clone()),
+            topic: Some(self.topic.clone()),
             receipt_handle: handle.into(),
             message_id: "id".into(),
             delivery_attempt: 1,
@@ -143,8 +156,11 @@ impl Consumer {
 
     /// The queues to receive from.
     pub(crate) async fn assignments(&self, topic: &str) -> (i32, Vec<MessageQueue>) {
-        let request =
-            QueryAssignmentRequest { topic: Some(named(topic)), group: Some(named("G")), endpoints: None };
+        let request = QueryAssignmentRequest {
+            topic: Some(named(topic)),
+            group: Some(self.group.clone()),
+            endpoints: None,
+        };
         let answer: QueryAssignmentResponse = self.peer.call("QueryAssignment", request).await.unwrap();
         let queues = answer.assignments.into_iter().map(|one| one.message_queue.unwrap());
         (code(&answer.status), queues.collect())

@@ -134,7 +134,15 @@ impl GrpcPeer {
 
     /// Opens a telemetry stream.
     pub(crate) async fn telemetry(&self) -> Result<TelemetryPeer, tonic::Status> {
+        self.telemetry_with(None).await
+    }
+
+    /// Opens a telemetry stream that begins with this command; the real server answers nothing before the first.
+    async fn telemetry_with(&self, first: Option<Command>) -> Result<TelemetryPeer, tonic::Status> {
         let (commands, mut waiting) = mpsc::unbounded_channel();
+        if first.is_some() {
+            commands.send(TelemetryCommand { status: None, command: first }).unwrap();
+        }
         let outgoing = stream::poll_fn(move |cx| waiting.poll_recv(cx));
         let mut calls = self.calls.clone();
         calls.ready().await.map_err(|e| tonic::Status::unavailable(e.to_string()))?;
@@ -146,8 +154,8 @@ impl GrpcPeer {
 
     /// Opens a telemetry stream and agrees on these settings.
     pub(crate) async fn handshake(&self, settings: Settings) -> (TelemetryPeer, Settings) {
-        let mut telemetry = self.telemetry().await.unwrap();
-        let settings = telemetry.agree(settings).await;
+        let mut telemetry = self.telemetry_with(Some(Command::Settings(settings))).await.unwrap();
+        let settings = telemetry.agreed().await;
         (telemetry, settings)
     }
 
@@ -189,9 +197,8 @@ impl TelemetryPeer {
         tokio::time::timeout(PATIENCE, self.received.message()).await.expect("no command came")
     }
 
-    /// Sends settings; what the broker makes of them.
-    pub(crate) async fn agree(&mut self, settings: Settings) -> Settings {
-        self.say(Command::Settings(settings));
+    /// What the broker makes of settings that were sent.
+    async fn agreed(&mut self) -> Settings {
         let answer = self.next().await.unwrap().expect("the stream has ended");
         assert_eq!(code(&answer.status), Code::Ok as i32);
         match answer.command {

@@ -8,6 +8,7 @@ mod control;
 mod filters;
 mod groups;
 mod grpc_commands;
+mod grpc_conformance;
 mod grpc_consumer;
 mod grpc_crossing;
 mod grpc_door;

@@ -165,6 +165,7 @@ impl State {
             return;
         };
         let mut lines = self.take_lines(&wanted.group, &wanted.topic, queue);
+        let before = batch.deliveries.len();
         while batch.left() > 0
             && let Some((line, ready)) = lines.take_ready(batch.left(), batch.number)
         {
@@ -190,6 +191,7 @@ impl State {
             }
         }
         self.keep_lines(&wanted.group, &wanted.topic, queue, lines);
+        batch.deliveries[before..].sort_unstable_by_key(|delivery| delivery.message.queue_offset);
     }
 
     /// The lines of a FIFO group in a queue; anew from the stored offset when somebody else moved it.

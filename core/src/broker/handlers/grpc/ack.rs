@@ -26,6 +26,9 @@ impl From<Expired> for Refusal {
 /// AckMessage.
 pub(super) fn ack(call: &Call<'_>, request: AckMessageRequest) -> Result<AckMessageResponse, Refusal> {
     let (group, topic) = (call.group(request.group.as_ref())?, call.topic(request.topic.as_ref())?);
+    if request.entries.is_empty() {
+        return Err(status::refusal(Code::InternalServerError, "nothing to acknowledge"));
+    }
     let now_ms = call.node.clock.now_ms();
     let mut state = call.node.state();
     let entries = request.entries.into_iter().map(|entry| {

@@ -187,11 +187,6 @@ fn check_topic(node: &Node, topic: &str, queue: &MessageQueue) -> Result<(), Ref
     if found.config.perm & perm::READ == 0 {
         return Err(status::refusal(Code::Forbidden, format!("topic {topic} may not be read")));
     }
-    let queues = found.queues.len();
-    if usize::try_from(queue.id).is_ok_and(|id| id >= queues) {
-        let remark = format!("topic {topic} has {queues} queues, not queue {}", queue.id);
-        return Err(status::refusal(Code::BadRequest, remark));
-    }
     Ok(())
 }
 
