@@ -87,6 +87,38 @@ async fn apache_delivers_to_a_push_consumer_and_takes_its_acknowledgements() {
     assert!(begun.elapsed() < Duration::from_millis(500));
     let (consumer, deliveries) = PushConsumer::start_stream(apache.options()).await.unwrap();
     assert_quiet(&deliveries).await;
+    // What no listener had is there for the next member at once.
+    producer.send(apache.message(52)).await.unwrap();
+    tokio::time::sleep(QUIET).await;
+    consumer.shutdown().await;
+    let begun = clock::instant();
+    let (consumer, deliveries) = PushConsumer::start_stream(apache.options()).await.unwrap();
+    let delivery = next(&deliveries).await;
+    println!("given back after {:?}, attempt {}", begun.elapsed(), delivery.message.delivery_attempt());
+    assert_eq!(body(&delivery.message), 52);
+    delivery.settle(ConsumeResult::Success);
+    consumer.shutdown().await;
+    producer.shutdown().await;
+}
+
+#[tokio::test]
+async fn apache_filters_by_tags_and_expressions() {
+    let Some(apache) = Apache::prepare("NORMAL", &[]) else { return };
+    let producer = apache.producer().await;
+    for (at, tag) in ["A", "B", "C"].iter().enumerate() {
+        producer.send(apache.message(at).tag(*tag).property("size", (at * 10).to_string())).await.unwrap();
+    }
+    let simple = async |filter| {
+        let options = SimpleConsumerOptions::new(&apache.endpoint, &apache.group).unwrap();
+        SimpleConsumer::start(options.subscribe(&apache.topic, filter)).await.unwrap()
+    };
+    let bad = simple(FilterExpression::Sql92("size >".into())).await;
+    let error = bad.receive(8, HIDDEN, None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    bad.shutdown().await;
+    let consumer = simple(FilterExpression::Sql92("size >= 10".into())).await;
+    let received = receive(&consumer, 2).await;
+    assert_eq!(bodies(&received), BTreeSet::from([1, 2]));
     consumer.shutdown().await;
     producer.shutdown().await;
 }

@@ -64,6 +64,33 @@ async fn tags_and_sql92_filter() {
 }
 
 #[tokio::test]
+async fn an_expression_that_the_server_cannot_read_is_refused_at_once() {
+    let broker = broker_with(1).await;
+    let sql = |expression: &str| FilterExpression::Sql92(expression.into());
+    let bad = PushConsumerOptions::new(&endpoint(&broker), "g").unwrap().subscribe("T", sql("size >"));
+    let error = PushConsumer::start_stream(bad).await.unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::InvalidArgument, "start"), "{error}");
+    let (consumer, deliveries) = PushConsumer::start_stream(options(&broker)).await.unwrap();
+    let error = consumer.subscribe("T", sql("size")).await.unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::InvalidArgument, "subscribe"), "{error}");
+    // The earlier subscription holds.
+    let producer = producer(&broker).await;
+    send(&producer, 0..1).await;
+    assert_eq!(consume(&deliveries, 1).await, BTreeSet::from([0]));
+    consumer.subscribe("T", sql("size > 1")).await.unwrap();
+    producer.send(Message::new("T", "1").property("size", "1")).await.unwrap();
+    producer.send(Message::new("T", "2").property("size", "2")).await.unwrap();
+    assert_eq!(consume(&deliveries, 1).await, BTreeSet::from([2]));
+    consumer.shutdown().await;
+    let simple = SimpleConsumerOptions::new(&endpoint(&broker), "g").unwrap().subscribe("T", sql("size >"));
+    let simple = SimpleConsumer::start(simple).await.unwrap();
+    let error = simple.receive(1, HIDDEN, None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    simple.shutdown().await;
+    producer.shutdown().await;
+}
+
+#[tokio::test]
 async fn subscriptions_come_and_go() {
     let broker = broker_with(1).await;
     broker.create_topic("U", 1).unwrap();
@@ -323,5 +350,39 @@ async fn the_first_message_is_there_soon_after_the_start() {
     let took = begun.elapsed();
     assert!(took < Duration::from_millis(500), "{took:?}");
     consumer.shutdown().await;
+    producer.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_members_with_many_listeners_consume_all_of_what_is_sent_meanwhile() {
+    let broker = broker_with(4).await;
+    let (seen, mut received) = tokio::sync::mpsc::unbounded_channel();
+    let listener = move |message: MessageView| {
+        let seen = seen.clone();
+        async move {
+            tokio::task::yield_now().await;
+            seen.send(body(&message)).unwrap();
+            ConsumeResult::Success
+        }
+    };
+    let mut wide = options(&broker);
+    wide.concurrency = 64;
+    let first = PushConsumer::start(wide.clone(), listener.clone()).await.unwrap();
+    let second = PushConsumer::start(wide, listener).await.unwrap();
+    let producer = producer(&broker).await;
+    let sending = (0..5).map(|part| {
+        let producer = producer.clone();
+        async move { send(&producer, part * 200..(part + 1) * 200).await }
+    });
+    futures_util::future::join_all(sending).await;
+    let mut all = BTreeSet::new();
+    let mut deliveries = 0;
+    while all.len() < 1000 {
+        all.insert(timeout(PATIENCE, received.recv()).await.expect("no delivery").unwrap());
+        deliveries += 1;
+    }
+    assert_eq!(deliveries, 1000, "none twice");
+    first.shutdown().await;
+    second.shutdown().await;
     producer.shutdown().await;
 }

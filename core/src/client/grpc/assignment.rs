@@ -34,20 +34,25 @@ pub(super) async fn run(
 /// Asks for the queues of every topic once. A topic without an answer keeps the queues it has.
 pub(super) async fn assign_all(source: &PushSource, engine: &Arc<Running<PushSource>>) {
     for topic in source.topics() {
-        match ask(source, &topic).await {
-            Ok(assigned) => {
-                let queues: Vec<_> = assigned.keys().cloned().collect();
-                // Unless it was unsubscribed meanwhile.
-                if source.assign(&topic, assigned) {
-                    engine.assign(&topic, &queues);
-                }
+        assign(source, engine, &topic).await;
+    }
+}
+
+/// The same for one topic.
+pub(super) async fn assign(source: &PushSource, engine: &Arc<Running<PushSource>>, topic: &str) {
+    match ask(source, topic).await {
+        Ok(assigned) => {
+            let queues: Vec<_> = assigned.keys().cloned().collect();
+            // Unless it was unsubscribed meanwhile.
+            if source.assign(topic, assigned) {
+                engine.assign(topic, &queues);
             }
-            // It may come yet.
-            Err(error) if error.kind() == ErrorKind::TopicNotFound => {
-                tracing::debug!(%error, topic, "a topic does not exist yet");
-            }
-            Err(error) => tracing::warn!(%error, topic, "the queues of a topic could not be asked for"),
         }
+        // It may come yet.
+        Err(error) if error.kind() == ErrorKind::TopicNotFound => {
+            tracing::debug!(%error, topic, "a topic does not exist yet");
+        }
+        Err(error) => tracing::warn!(%error, topic, "the queues of a topic could not be asked for"),
     }
 }
 

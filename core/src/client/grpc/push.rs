@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::try_join_all;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 
 use super::agent::Agent;
 use super::assignment;
@@ -25,6 +27,9 @@ use crate::options::{
 use crate::route::ProxyQueue;
 use crate::transport::grpc::uuid;
 
+/// An SQL92 expression that is not refused by now is one that the server could read.
+const FILTER_CHECK: Duration = Duration::from_millis(100);
+
 /// A push consumer. Dropped without a shutdown it ends at once, without a word to the server.
 pub(crate) struct Push {
     engine: Engine<PushSource>,
@@ -42,6 +47,8 @@ pub(crate) struct PushSource {
     long_poll: Duration,
     group: String,
     state: Mutex<State>,
+    /// Rung when a filter was refused.
+    refused: Notify,
 }
 
 #[derive(Default)]
@@ -50,6 +57,8 @@ struct State {
     queues: HashMap<MessageQueue, Arc<ProxyQueue>>,
     /// The ids of receives whose answers got lost.
     lost: HashMap<MessageQueue, String>,
+    /// Why the server cannot read the filter of a topic.
+    unreadable: HashMap<String, String>,
 }
 
 impl Push {
@@ -57,7 +66,7 @@ impl Push {
     ///
     /// # Errors
     /// `Unsupported` for broadcasting and for beginning at a time; `InvalidArgument` if order is asked for and the group
-    /// does not keep it; those of [`Agent::start`].
+    /// does not keep it, or if the server cannot read an SQL92 expression; those of [`Agent::start`].
     pub(crate) async fn start(options: PushConsumerOptions) -> Result<(Self, Deliveries)> {
         let PushConsumerOptions { client, group, subscriptions, .. } = &options;
         if options.model == MessageModel::Broadcasting {
@@ -86,6 +95,7 @@ impl Push {
             long_poll: options.long_poll,
             group: group.clone(),
             state: Mutex::new(state),
+            refused: Notify::new(),
         });
         let batch = options.pull_batch.min(agreed.receive_batch);
         let tuning = Tuning {
@@ -102,6 +112,12 @@ impl Push {
         let assignment_due = Arc::new(Notify::new());
         let push = Self { engine, source, assignment_due };
         assignment::assign_all(&push.source, &push.engine).await;
+        let topics = push.source.topics();
+        let checks = topics.iter().map(|topic| push.source.check_filter("start", topic));
+        if let Err(error) = try_join_all(checks).await {
+            push.shutdown().await;
+            return Err(error);
+        }
         let interval = options.rebalance_interval.min(assignment::INTERVAL);
         push.spawn(assignment::run(
             Arc::clone(&push.source),
@@ -117,20 +133,50 @@ impl Push {
         &self.source.receiver.agent
     }
 
-    /// Adds or replaces a subscription whose topic and expression were checked.
+    /// Adds or replaces a subscription whose topic and expression were checked, as far as that can be done here.
     ///
     /// # Errors
-    /// `Closed`.
+    /// `Closed`; `InvalidArgument` if the server cannot read an SQL92 expression; the earlier subscription stays then.
     pub(crate) async fn subscribe(&self, topic: &str, filter: &FilterExpression) -> Result<()> {
-        self.agent().check_open("subscribe")?;
-        let before = self.source.lock().subscriptions.insert(topic.to_owned(), Arc::new(filter.clone()));
-        self.agent().set_subscriptions(self.source.subscriptions());
-        if before.is_some_and(|before| *before != *filter) {
-            // What was asked for with the old filter is not wanted any more.
-            self.engine.forget(topic);
+        const OPERATION: &str = "subscribe";
+        self.agent().check_open(OPERATION)?;
+        let before = self.set_filter(topic, Some(Arc::new(filter.clone())));
+        if let FilterExpression::Tag(_) = filter {
+            self.assignment_due.notify_one();
+            return Ok(());
         }
-        self.assignment_due.notify_one();
-        Ok(())
+        assignment::assign(&self.source, &self.engine, topic).await;
+        self.source.check_filter(OPERATION, topic).await.inspect_err(|_| {
+            self.set_filter(topic, before);
+            self.assignment_due.notify_one();
+        })
+    }
+
+    /// Sets or ends the subscription of `topic`, and returns the earlier one. What was asked for with that is not wanted
+    /// any more.
+    fn set_filter(
+        &self,
+        topic: &str,
+        filter: Option<Arc<FilterExpression>>,
+    ) -> Option<Arc<FilterExpression>> {
+        let (before, same) = {
+            let mut state = self.source.lock();
+            state.unreadable.remove(topic);
+            let same = state.subscriptions.get(topic) == filter.as_ref();
+            let before = match filter {
+                Some(filter) => state.subscriptions.insert(topic.to_owned(), filter),
+                None => state.subscriptions.remove(topic),
+            };
+            if !same {
+                state.queues.retain(|queue, _| queue.topic != topic);
+            }
+            (before, same)
+        };
+        if !same {
+            self.engine.forget(topic);
+            self.agent().set_subscriptions(self.source.subscriptions());
+        }
+        before
     }
 
     /// Ends a subscription.
@@ -139,13 +185,7 @@ impl Push {
     /// `Closed`.
     pub(crate) async fn unsubscribe(&self, topic: &str) -> Result<()> {
         self.agent().check_open("unsubscribe")?;
-        {
-            let mut state = self.source.lock();
-            state.subscriptions.remove(topic);
-            state.queues.retain(|queue, _| queue.topic != topic);
-        }
-        self.engine.forget(topic);
-        self.agent().set_subscriptions(self.source.subscriptions());
+        self.set_filter(topic, None);
         Ok(())
     }
 
@@ -187,7 +227,12 @@ async fn obey(source: Arc<PushSource>, engine: Arc<Running<PushSource>>) {
         };
         match command {
             Ok(ServerCommand::VerifyMessage { message, answer }) => {
-                let mut message = decode_message(message, "").view;
+                let incoming = decode_message(message, "");
+                if incoming.corrupted {
+                    answer.answer(false);
+                    continue;
+                }
+                let mut message = incoming.view;
                 let topic = source.receiver.agent.namespace().strip(&message.topic).into_owned();
                 message.topic = topic;
                 let engine = &engine;
@@ -218,6 +263,34 @@ impl PushSource {
     fn subscriptions(&self) -> Vec<(String, FilterExpression)> {
         let subscriptions = &self.lock().subscriptions;
         subscriptions.iter().map(|(topic, filter)| (topic.clone(), (**filter).clone())).collect()
+    }
+
+    /// Gives the server the time to refuse the SQL92 expression for `topic`, which it reads with the first receive.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if it does.
+    async fn check_filter(&self, operation: &'static str, topic: &str) -> Result<()> {
+        let by_sql = self
+            .lock()
+            .subscriptions
+            .get(topic)
+            .is_some_and(|filter| matches!(**filter, FilterExpression::Sql92(_)));
+        if !by_sql {
+            return Ok(());
+        }
+        let refused = async {
+            loop {
+                let rung = self.refused.notified();
+                if let Some(why) = self.lock().unreadable.get(topic) {
+                    return Error::new(ErrorKind::InvalidArgument, operation, why);
+                }
+                rung.await;
+            }
+        };
+        match timeout(FILTER_CHECK, refused).await {
+            Ok(error) => Err(error),
+            Err(_) => Ok(()),
+        }
     }
 
     /// Takes over the queues of `topic`; `false` if it is not subscribed to.
@@ -258,8 +331,15 @@ impl Source for PushSource {
             attempt_id: attempt_id.clone(),
         };
         let (messages, result) = self.receiver.receive(wanted).await;
-        if result.as_ref().is_err_and(|error| error.outcome() == Outcome::MaybeSent) {
-            self.lock().lost.insert(queue.clone(), attempt_id);
+        match &result {
+            Err(error) if error.outcome() == Outcome::MaybeSent => {
+                self.lock().lost.insert(queue.clone(), attempt_id);
+            }
+            Err(error) if error.kind() == ErrorKind::InvalidArgument => {
+                self.lock().unreadable.insert(queue.topic.clone(), error.text().to_owned());
+                self.refused.notify_waiters();
+            }
+            _ => {}
         }
         (messages, result)
     }

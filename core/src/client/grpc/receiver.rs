@@ -101,6 +101,14 @@ impl Receiver {
                 Err(error)
             }
             (Ok(()), Some(status)) if [Code::Ok, Code::MessageNotFound].contains(&status.code()) => Ok(()),
+            (Ok(()), Some(status)) if is_unreadable(wanted.filter, &status) => {
+                let filter = wire_filter(wanted.filter).expression;
+                let text = format!(
+                    "the server cannot read the filter {filter:?} of topic {}: {}",
+                    wanted.topic, status.message
+                );
+                Err(Error::new(ErrorKind::InvalidArgument, "receive", text).with_response_code(status.code))
+            }
             (Ok(()), Some(status)) => Err(refusal("receive", &status, wanted.topic)),
             (Ok(()), None) if !messages.is_empty() => Ok(()),
             (Ok(()), None) => {
@@ -248,6 +256,17 @@ fn accepted(operation: &'static str, status: Option<&Status>, receipt: &ReceiptH
         }
         Some(status) => Err(refusal(operation, status, &receipt.topic)),
         None => Err(Error::new(ErrorKind::Protocol, operation, "the server answered without a status")),
+    }
+}
+
+/// Whether a receive was refused for its filter. Apache's proxy lets its broker read SQL92, and passes a fault on as one of
+/// its own.
+fn is_unreadable(filter: &FilterExpression, status: &Status) -> bool {
+    let by_sql = matches!(filter, FilterExpression::Sql92(_));
+    match status.code() {
+        Code::IllegalFilterExpression => true,
+        Code::InternalServerError => by_sql && status.message.contains("subscription failed"),
+        _ => false,
     }
 }
 
