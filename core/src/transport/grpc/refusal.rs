@@ -74,7 +74,8 @@ pub(super) fn rpc_fault(status: i32, said: &str, address: &str) -> (Fault, Outco
         7 | 16 => (ErrorKind::PermissionDenied, Outcome::NotSent),
         8 => (ErrorKind::Busy, Outcome::NotSent),
         12 => (ErrorKind::Unsupported, Outcome::NotSent),
-        3 | 9 => (ErrorKind::Server, Outcome::NotSent),
+        3 => (ErrorKind::InvalidArgument, Outcome::NotSent),
+        9 => (ErrorKind::Server, Outcome::NotSent),
         1 | 14 => (ErrorKind::ConnectionClosed, Outcome::MaybeSent),
         _ => (ErrorKind::Server, Outcome::MaybeSent),
     };
