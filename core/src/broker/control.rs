@@ -2,7 +2,35 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::Fault;
+/// The telemetry stream of the gRPC protocol, for [`Broker::inject`](super::Broker::inject) and
+/// [`Broker::request_count`](super::Broker::request_count): it has no counterpart
+/// among the remoting request codes. The other calls go by the code of the same meaning: 105 QueryRoute, 34 Heartbeat,
+/// 310 SendMessage, 200050 ReceiveMessage, 200051 AckMessage, 200053 ChangeInvisibleDuration, 36
+/// ForwardMessageToDeadLetterQueue, 37 EndTransaction, 370 RecallMessage, 400 QueryAssignment, 35
+/// NotifyClientTermination.
+pub const TELEMETRY: i32 = 900_001;
+
+/// What a fault does to a matching request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Answer with this response code and remark; the request has no effect.
+    Refuse {
+        /// Response code of the remoting protocol, which gRPC clients get as their protocol has it; or, from 20000 on, a
+        /// status code of the gRPC protocol.
+        code: i32,
+        /// Remark.
+        remark: String,
+    },
+    /// Read the request, do nothing, never answer.
+    Swallow,
+    /// Close the connection without handling the request.
+    CloseBefore,
+    /// Handle the request, then close the connection instead of answering.
+    CloseAfter,
+    /// Answer a receive over gRPC (code 200050) with a wrong digest for every body; has no effect on other requests.
+    Corrupt,
+}
 
 #[derive(Debug)]
 struct Injected {

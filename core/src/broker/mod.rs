@@ -15,6 +15,7 @@ mod join;
 mod listener;
 mod locks;
 mod node;
+mod options;
 mod outbox;
 mod persona;
 mod polls;
@@ -43,90 +44,18 @@ use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::options::Credentials;
 
 pub use ask::{ClientCommand, ClientReply};
+pub use control::{Fault, TELEMETRY};
 pub use groups::GroupOptions;
+pub use options::{BrokerOptions, BrokerTls};
+pub use persona::Persona;
+pub use pop::MessageStage;
 pub use topic_type::TopicType;
 
 use listener::Door;
 use node::Node;
-pub use pop::MessageStage;
 use topics::TopicConfig;
-
-/// Which server the broker behaves like, where servers differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Persona {
-    /// Acts on every delivery property of every server, to the millisecond, one year ahead.
-    #[default]
-    Loopback,
-    /// Apache RocketMQ 5: `TIMER_*` and levels, 3 days ahead, ignores `__STARTDELIVERTIME`.
-    Apache5,
-    /// Apache RocketMQ 4: levels only.
-    Apache4,
-    /// Huawei DMS: `__STARTDELIVERTIME` and levels, one year ahead.
-    Huawei,
-}
-
-/// The broker's certificate.
-#[derive(Debug, Clone)]
-pub enum BrokerTls {
-    /// Makes a certificate authority and a certificate for `localhost`, 127.0.0.1 and ::1; see [`Broker::ca_pem`].
-    SelfMade,
-    /// Given PEM texts: chain and key.
-    Given {
-        /// Certificate chain.
-        cert_pem: String,
-        /// Private key.
-        key_pem: crate::options::Secret,
-    },
-}
-
-/// How a loopback broker runs.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct BrokerOptions {
-    /// Address to listen on; loopback only. Default `127.0.0.1:0`.
-    pub listen: SocketAddr,
-    /// Its clock. Default real.
-    pub clock: Clock,
-    /// TLS beside plain TCP on the same port. Default none.
-    pub tls: Option<BrokerTls>,
-    /// PEM text of the authorities that client certificates must come from; none: no client certificate asked.
-    pub client_ca_pem: Option<String>,
-    /// Refuse plain connections. Default false.
-    pub tls_only: bool,
-    /// Users; when not empty, every request must be signed by one of them.
-    pub credentials: Vec<Credentials>,
-    /// Default [`Persona::Loopback`].
-    pub persona: Persona,
-    /// Create a topic with the first send to it. Default true.
-    pub auto_create_topics: bool,
-    /// Queues of a created topic. Default 4.
-    pub queues: i32,
-    /// Broker name. Default `broker-a`.
-    pub name: String,
-    /// Join the name server of another loopback broker at this address (a cluster of two for retry tests).
-    pub join: Option<SocketAddr>,
-}
-
-impl Default for BrokerOptions {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            clock: Clock::real(),
-            tls: None,
-            client_ca_pem: None,
-            tls_only: false,
-            credentials: Vec::new(),
-            persona: Persona::default(),
-            auto_create_topics: true,
-            queues: 4,
-            name: "broker-a".into(),
-            join: None,
-        }
-    }
-}
 
 /// A scheduled message that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,35 +66,6 @@ pub struct PendingMessage {
     pub message_id: String,
     /// When it becomes visible, Unix ms.
     pub deliver_at_ms: i64,
-}
-
-/// The telemetry stream of the gRPC protocol, for [`Broker::inject`] and [`Broker::request_count`]: it has no counterpart
-/// among the remoting request codes. The other calls go by the code of the same meaning: 105 QueryRoute, 34 Heartbeat,
-/// 310 SendMessage, 200050 ReceiveMessage, 200051 AckMessage, 200053 ChangeInvisibleDuration, 36
-/// ForwardMessageToDeadLetterQueue, 37 EndTransaction, 370 RecallMessage, 400 QueryAssignment, 35
-/// NotifyClientTermination.
-pub const TELEMETRY: i32 = 900_001;
-
-/// What a fault does to a matching request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Fault {
-    /// Answer with this response code and remark; the request has no effect.
-    Refuse {
-        /// Response code of the remoting protocol, which gRPC clients get as their protocol has it; or, from 20000 on, a
-        /// status code of the gRPC protocol.
-        code: i32,
-        /// Remark.
-        remark: String,
-    },
-    /// Read the request, do nothing, never answer.
-    Swallow,
-    /// Close the connection without handling the request.
-    CloseBefore,
-    /// Handle the request, then close the connection instead of answering.
-    CloseAfter,
-    /// Answer a receive over gRPC (code 200050) with a wrong digest for every body; has no effect on other requests.
-    Corrupt,
 }
 
 /// A running loopback broker. Dropping it stops it.

@@ -1,13 +1,27 @@
 //! Which properties of a message delay it, and which delays are refused: where servers differ.
 
+use super::TopicType;
 use super::topics::TopicConfig;
-use super::{Persona, TopicType};
 use crate::codec::remoting::frame::VERSION;
 use crate::message::{DELAY_LEVELS, properties};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 /// The client computes an absolute time and the broker checks it: what their clocks may differ by.
 const CLOCK_SKEW_MS: i64 = 60_000;
+
+/// Which server the broker behaves like, where servers differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Persona {
+    /// Acts on every delivery property of every server, to the millisecond, one year ahead.
+    #[default]
+    Loopback,
+    /// Apache RocketMQ 5: `TIMER_*` and levels, 3 days ahead, ignores `__STARTDELIVERTIME`.
+    Apache5,
+    /// Apache RocketMQ 4: levels only.
+    Apache4,
+    /// Huawei DMS: `__STARTDELIVERTIME` and levels, one year ahead.
+    Huawei,
+}
 
 /// The delivery properties of a message, as they came.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
