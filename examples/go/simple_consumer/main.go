@@ -50,7 +50,8 @@ func consume(ctx context.Context, endpoint, topic, group string) error {
 				due = m.StoredAt
 			}
 			fmt.Printf("%s %s %d ms late\n", m.MessageID, m.Body, time.Since(due).Milliseconds())
-			if err := consumer.Ack(ctx, r.Receipt); err != nil {
+			// What was printed is acknowledged, also when Ctrl-C comes in between.
+			if err := consumer.Ack(context.WithoutCancel(ctx), r.Receipt); err != nil {
 				return err
 			}
 		}
