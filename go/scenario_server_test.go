@@ -80,6 +80,8 @@ func namedTopics(steps []step) []string {
 			}
 		case "consumer", "simple_consumer":
 			add(or(s.Topic, "t"))
+		case "recall":
+			add("t")
 		case "send":
 			specs := s.Messages
 			if s.Message != nil {
