@@ -66,8 +66,8 @@ impl Producer {
     /// Sends and waits for the receipt, with the deadline of [`ProducerOptions::send_timeout`].
     ///
     /// # Errors
-    /// Before anything is sent: `InvalidMessage`, `InvalidDeliveryTime`, `DelayUnsupported`, `Closed`. Then those of the
-    /// last attempt: `TopicNotFound`, `PermissionDenied`, `MessageRefused`, `InvalidDeliveryTime`, `Busy`, `Server`,
+    /// Before anything is sent: `InvalidMessage`, `InvalidDeliveryTime`, `DelayUnsupported`, `TopicTypeMismatch`,
+    /// `Unsupported`, `Closed`. Then those of the last attempt: `TopicNotFound`, `PermissionDenied`, `MessageRefused`, `InvalidDeliveryTime`, `Busy`, `Server`,
     /// `BrokerUnreachable`, `ConnectionClosed`, `Timeout`, …; [`Error::outcome`] says whether any attempt may have
     /// been stored.
     pub async fn send(&self, message: Message) -> Result<SendReceipt> {
@@ -82,7 +82,8 @@ impl Producer {
         self.0.send(message, Target::Any, Some(timeout)).await
     }
 
-    /// Sends messages of equal `key` to the same queue (while the number of queues stays).
+    /// Sends messages of equal `key` to the same queue (while the number of queues stays). Over gRPC, where the proxy
+    /// chooses the queue, the key becomes the message group of a message that has none: the topic has to be a FIFO one.
     ///
     /// # Errors
     /// As [`Producer::send`]; no other queue is tried, and the same one only while nothing may have been stored.
@@ -98,7 +99,7 @@ impl Producer {
     /// Sends to one queue; no other queue is tried.
     ///
     /// # Errors
-    /// As [`Producer::send_by_key`]; `InvalidArgument` if the topic has no such queue.
+    /// As [`Producer::send_by_key`]; `InvalidArgument` if the topic has no such queue; `Unsupported` over gRPC.
     pub async fn send_to_queue(
         &self,
         message: Message,
@@ -116,7 +117,8 @@ impl Producer {
         self.0.send_batch(messages, timeout).await
     }
 
-    /// Hands the message to the connection and does not wait for the server.
+    /// Hands the message to the connection and does not wait for the server. The gRPC protocol knows no such sends: there
+    /// the server does answer, and nobody hears of it.
     ///
     /// # Errors
     /// As [`Producer::send`], as far as they are known before the server answers.

@@ -29,13 +29,14 @@ impl Credentials {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ClientOptions {
-    /// Name servers.
+    /// Name servers (remoting) or proxies (gRPC).
     pub endpoint: Endpoint,
     /// Requests are signed when set.
     pub credentials: Option<Credentials>,
     /// TLS; off by default.
     pub tls: TlsOptions,
-    /// Prefix `namespace%` for topics and groups; none by default.
+    /// Prefix `namespace%` for topics and groups; none by default. Over gRPC to [`ServerKind::Alibaba`] it travels in a
+    /// field of its own instead.
     pub namespace: Option<String>,
     /// Overrides the generated client id (`host@pid@random`).
     pub client_id: Option<String>,
@@ -45,7 +46,7 @@ pub struct ClientOptions {
     pub connect_timeout: Duration,
     /// Time allowed for one request other than a send. Default 3 s.
     pub request_timeout: Duration,
-    /// Interval of heartbeats. Default 30 s.
+    /// Interval of heartbeats; over gRPC at most 10 s. Default 30 s.
     pub heartbeat_interval: Duration,
     /// Interval of route refreshes. Default 30 s.
     pub route_refresh_interval: Duration,

@@ -18,9 +18,10 @@ pub struct ProducerOptions {
     pub send_timeout: Duration,
     /// Further attempts, each on another broker if there is one. Default 2.
     pub retries: u32,
-    /// Largest body in bytes. Default 4 MiB.
+    /// Largest body in bytes; over gRPC the server's limit holds where it is lower. Default 4 MiB.
     pub max_body_bytes: usize,
-    /// Bodies of at least this many bytes are compressed (zlib). Default 4096; `None`: never.
+    /// Bodies of at least this many bytes are compressed (zlib). Default 4096; `None`: never. Not over gRPC: the other
+    /// clients of that protocol do not compress either.
     pub compress_above_bytes: Option<usize>,
     /// zlib level 1..=9. Default 5.
     pub compress_level: u32,

@@ -1,5 +1,7 @@
 //! TLS and access keys, over remoting and gRPC.
 
+use std::sync::{Arc, Mutex};
+
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tminus::broker::{Broker, BrokerOptions, BrokerTls};
 use tminus::options::{ClientOptions, Credentials, ProducerOptions, Secret};
@@ -165,5 +167,43 @@ async fn access_keys() {
             }
             assert!(!error.to_string().contains("other"), "secrets stay out of texts");
         }
+    }
+}
+
+/// What is logged, in memory.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn secrets_stay_out_of_logs() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
+    let _logging = tracing::subscriber::set_default(subscriber.finish());
+    let user =
+        Credentials { security_token: Some("t0ken-value".into()), ..Credentials::new("ak", "s3cret-value") };
+    let broker = secured(|options| options.credentials = vec![user.clone()]).await;
+    for scheme in ["remoting", "grpc"] {
+        let endpoint = format!("{scheme}://{}", broker.address());
+        send(&endpoint, |client| client.credentials = Some(user.clone())).await.unwrap();
+        let guess = Credentials { secret_key: "a-gu3ss".into(), ..user.clone() };
+        send(&endpoint, |client| client.credentials = Some(guess)).await.unwrap_err();
+    }
+    let text = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+    assert!(text.contains("send"), "the run is logged");
+    for secret in ["s3cret-value", "t0ken-value", "a-gu3ss", "Signature="] {
+        assert!(!text.contains(secret), "{secret} is in the log");
     }
 }

@@ -1,125 +1,47 @@
 //! What producers and consumers over gRPC stand on: connections, sessions, routes, heartbeat, and an orderly end.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join_all, select_all};
+use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep_until, timeout, timeout_at};
+use tokio::time::{sleep_until, timeout};
 
-use super::session::{ServerCommand, Session, State};
+use super::core::{Core, lock};
+use super::session::{ServerCommand, Session};
 use super::settings::{Agreed, Role, Subscriptions};
 use crate::client::deadline_after;
 use crate::client::instance::{SIGN_OFF, check_runtime, new_client_id};
 use crate::client::namespace::Namespace;
 use crate::clock;
 use crate::codec::grpc::endpoints_of;
-use crate::codec::grpc::proto::telemetry_command::Command;
 use crate::codec::grpc::proto::{
-    Code, Endpoints, HeartbeatRequest, Language, NotifyClientTerminationRequest, QueryRouteRequest,
-    ReceiveMessageRequest, ReceiveMessageResponse, Resource, Settings, TelemetryCommand, Ua,
+    Code, Endpoints, HeartbeatRequest, NotifyClientTerminationRequest, Resource,
 };
-use crate::codec::grpc::time::duration;
-use crate::error::{Error, ErrorKind, Outcome, Result};
-use crate::message::ServerKind;
+use crate::error::{Error, ErrorKind, Result};
 use crate::options::ClientOptions;
 use crate::route::{Health, ProxyRoute};
-use crate::transport::grpc::{Answer, Answers, Connection, Dialer, Metadata, Refused, Rpc, VERSION, refusal};
-use crate::transport::{Fault, Pool};
+use crate::transport::Pool;
+use crate::transport::grpc::{Dialer, Metadata};
 
 /// Proxies forget a client that is silent for two minutes, and look for it more often.
 const LONGEST_HEARTBEAT: Duration = Duration::from_secs(10);
 /// Commands of servers that may wait for somebody who takes them.
 const WAITING_COMMANDS: usize = 1024;
 
-/// What the sessions of a client share.
-pub(super) struct Core {
-    pub(super) options: ClientOptions,
-    client_id: String,
-    namespace: Namespace,
-    pub(super) metadata: Metadata,
-    pub(super) pool: Pool<Dialer>,
-    /// Every address of the endpoint, as servers are told.
-    access_point: Endpoints,
-    role: Mutex<Role>,
-    /// Topics that are sent to, by their own names.
-    topics: Mutex<BTreeSet<String>>,
-    agreed: watch::Sender<Agreed>,
-    pub(super) commands: async_channel::Sender<ServerCommand>,
-}
-
-impl Core {
-    pub(super) fn role(&self) -> MutexGuard<'_, Role> {
-        lock(&self.role)
-    }
-
-    /// The consumer group.
-    pub(super) fn group(&self) -> Option<String> {
-        self.role().group().map(str::to_owned)
-    }
-
-    /// What the client says of itself.
-    pub(super) fn settings(&self) -> TelemetryCommand {
-        let mut settings = Settings {
-            access_point: Some(self.access_point.clone()),
-            request_timeout: Some(duration(self.options.request_timeout)),
-            user_agent: Some(Ua {
-                language: Language::Rust.into(),
-                version: VERSION.to_owned(),
-                platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-                hostname: gethostname::gethostname().to_string_lossy().into_owned(),
-            }),
-            ..Settings::default()
-        };
-        let topics: Vec<String> = lock(&self.topics).iter().cloned().collect();
-        let topics = topics.iter().map(|topic| self.resource(topic));
-        self.role().describe(&mut settings, topics, |name| self.resource(name));
-        TelemetryCommand { status: None, command: Some(Command::Settings(settings)) }
-    }
-
-    /// Takes over what a server says.
-    pub(super) fn merge(&self, settings: &Settings) {
-        self.agreed.send_if_modified(|agreed| agreed.merge(settings));
-    }
-
-    /// A topic or group as servers know it. The open-source proxy looks at the name only, so the namespace is part of
-    /// it, as over remoting; Alibaba's service has a field for it.
-    fn resource(&self, name: &str) -> Resource {
-        let resource_namespace = self.namespace.name().unwrap_or_default().to_owned();
-        let name = match self.options.server_kind {
-            ServerKind::Alibaba => self.namespace.strip(name),
-            _ => self.namespace.wrap(name),
-        };
-        Resource { resource_namespace, name: name.into_owned() }
-    }
-
-    /// What an operator gets who asks for the stacks of our threads: no threads of ours wait anywhere.
-    pub(super) fn portrait(&self) -> String {
-        let open: Vec<String> =
-            self.pool.open().iter().map(|c| crate::transport::Connection::address(c).to_string()).collect();
-        format!(
-            "tminus {VERSION}, client {}\nrole: {:?}\nconnections: {}\ntasks of the runtime: {}\n",
-            self.client_id,
-            *self.role(),
-            open.join(", "),
-            tokio::runtime::Handle::current().metrics().num_alive_tasks()
-        )
-    }
-}
-
 /// One client of a RocketMQ 5 proxy.
 pub(crate) struct Agent {
-    core: Arc<Core>,
-    access: Vec<Arc<str>>,
+    pub(super) core: Arc<Core>,
+    pub(super) access: Vec<Arc<str>>,
     /// The address of the access point that answered last.
-    current: AtomicUsize,
-    sessions: Mutex<HashMap<Arc<str>, Session>>,
-    routes: RwLock<HashMap<String, Arc<ProxyRoute>>>,
+    pub(super) current: AtomicUsize,
+    pub(super) sessions: Mutex<HashMap<Arc<str>, Session>>,
+    pub(super) routes: RwLock<HashMap<String, Arc<ProxyRoute>>>,
     /// Held while a route is fetched, so that a hundred first sends ask once.
-    fetching: tokio::sync::Mutex<()>,
+    pub(super) fetching: tokio::sync::Mutex<()>,
     health: Health,
     commands: async_channel::Receiver<ServerCommand>,
     closing: watch::Sender<bool>,
@@ -244,230 +166,8 @@ impl Agent {
         self.resync();
     }
 
-    fn resync(&self) {
+    pub(super) fn resync(&self) {
         lock(&self.sessions).values().for_each(Session::resync);
-    }
-
-    /// The route of `topic` (by its own name), with at least one of its addresses agreed with. A producer declares the
-    /// topic to the servers.
-    ///
-    /// # Errors
-    /// `TopicNotFound`; or why no proxy can be asked or agreed with.
-    pub(crate) async fn route(
-        &self,
-        operation: &'static str,
-        topic: &str,
-        deadline: Instant,
-    ) -> Result<Arc<ProxyRoute>> {
-        if let Some(route) = self.known_route(topic) {
-            return Ok(route);
-        }
-        let Ok(_fetching) = timeout_at(deadline.into(), self.fetching.lock()).await else {
-            let text = format!("the route of topic {topic} was not there before the deadline");
-            return Err(Error::new(ErrorKind::Timeout, operation, text));
-        };
-        match self.known_route(topic) {
-            Some(route) => Ok(route),
-            None => self.refresh_route(operation, topic, deadline).await,
-        }
-    }
-
-    /// The same, always asked for anew.
-    pub(crate) async fn refresh_route(
-        &self,
-        operation: &'static str,
-        topic: &str,
-        deadline: Instant,
-    ) -> Result<Arc<ProxyRoute>> {
-        let request = QueryRouteRequest {
-            topic: Some(self.resource(topic)),
-            endpoints: Some(self.core.access_point.clone()),
-        };
-        // A message that waits for its route has not left.
-        let asked = self.ask_any(operation, &request, deadline).await;
-        let answer = asked.map_err(|error| error.with_outcome(Outcome::NotSent))?;
-        let fresh = ProxyRoute::new(answer.message_queues);
-        let addresses = fresh.addresses();
-        if !addresses.is_empty() {
-            self.agree(operation, &addresses, deadline).await?;
-        }
-        let declared = matches!(*self.core.role(), Role::Producer { .. })
-            && lock(&self.core.topics).insert(topic.to_owned());
-        if declared {
-            self.resync();
-        }
-        let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(match routes.get(topic) {
-            Some(known) if known.is_same(&fresh) => Arc::clone(known),
-            _ => {
-                let fresh = Arc::new(fresh);
-                routes.insert(topic.to_owned(), Arc::clone(&fresh));
-                fresh
-            }
-        })
-    }
-
-    fn known_route(&self, topic: &str) -> Option<Arc<ProxyRoute>> {
-        self.routes.read().unwrap_or_else(PoisonError::into_inner).get(topic).cloned()
-    }
-
-    /// Begins sessions with `addresses` where there are none, and waits until one of them agrees.
-    ///
-    /// # Errors
-    /// Why none does; what tells most about the fault decides the kind.
-    async fn agree(&self, operation: &'static str, addresses: &[Arc<str>], deadline: Instant) -> Result<()> {
-        let mut states: Vec<watch::Receiver<State>> = {
-            let mut sessions = lock(&self.sessions);
-            self.check_open(operation)?;
-            let begin = |address: &Arc<str>| Session::begin(Arc::clone(&self.core), Arc::clone(address));
-            let mut state = |address: &Arc<str>| {
-                sessions.entry(Arc::clone(address)).or_insert_with(|| begin(address)).state.clone()
-            };
-            addresses.iter().map(&mut state).collect()
-        };
-        loop {
-            let now: Vec<State> = states.iter_mut().map(|state| state.borrow_and_update().clone()).collect();
-            if now.iter().any(|state| matches!(state, State::Agreed)) {
-                return Ok(());
-            }
-            let broken = now.iter().all(|state| matches!(state, State::Broken(_)));
-            let changed = select_all(states.iter_mut().map(|state| Box::pin(state.changed())));
-            let changed = !broken && matches!(timeout_at(deadline.into(), changed).await, Ok((Ok(()), ..)));
-            self.check_open(operation)?;
-            if !changed {
-                return Err(disagreement(operation, addresses, &now));
-            }
-        }
-    }
-
-    /// Sends `request` to one of the addresses of the endpoint, in turn, until one answers.
-    ///
-    /// # Errors
-    /// As [`Agent::call`]; if nobody answers, what tells most about the fault.
-    pub(crate) async fn ask_any<R: Rpc>(
-        &self,
-        operation: &'static str,
-        request: &R,
-        deadline: Instant,
-    ) -> Result<R::Answer> {
-        let count = self.access.len();
-        let first = self.current.load(Ordering::Relaxed);
-        let mut last = None;
-        for turn in 0..count {
-            let at = (first + turn) % count;
-            let now = clock::instant();
-            let share = deadline.saturating_duration_since(now) / (count - turn) as u32;
-            match self.call(operation, &self.access[at], request, now + share).await {
-                Err(error) if error.response_code().is_none() && error.kind() != ErrorKind::Closed => {
-                    last = Some(error);
-                }
-                answered => {
-                    self.current.store(at, Ordering::Relaxed);
-                    return answered;
-                }
-            }
-        }
-        Err(last.unwrap_or_else(|| Error::new(ErrorKind::InvalidArgument, operation, "there is no address")))
-    }
-
-    /// Sends `request` to `address`; its answer has status OK, or several results.
-    ///
-    /// # Errors
-    /// Those of [`Agent::ask`]; the server's refusal.
-    pub(crate) async fn call<R: Rpc>(
-        &self,
-        operation: &'static str,
-        address: &Arc<str>,
-        request: &R,
-        deadline: Instant,
-    ) -> Result<R::Answer> {
-        let answer = self.ask(operation, address, request, deadline).await?;
-        match answer.status() {
-            Some(status) if status.code == Code::Ok as i32 || status.code == Code::MultipleResults as i32 => {
-                Ok(answer)
-            }
-            Some(status) => Err(refusal(operation, status, request.resource())),
-            None => {
-                let text = format!("{address} answered without a status");
-                Err(Error::new(ErrorKind::Protocol, operation, text).with_outcome(Outcome::MaybeSent))
-            }
-        }
-    }
-
-    /// Sends `request` to `address` and waits for its answer, whatever its status. Dropping the future cancels the call.
-    ///
-    /// # Errors
-    /// `Closed` after the shutdown; those of dialling and of the connection; `Timeout`.
-    pub(crate) async fn ask<R: Rpc>(
-        &self,
-        operation: &'static str,
-        address: &Arc<str>,
-        request: &R,
-        deadline: Instant,
-    ) -> Result<R::Answer> {
-        self.check_open(operation)?;
-        self.ask_always(operation, address, request, deadline).await
-    }
-
-    /// The same, in the shutdown too.
-    async fn ask_always<R: Rpc>(
-        &self,
-        operation: &'static str,
-        address: &Arc<str>,
-        request: &R,
-        deadline: Instant,
-    ) -> Result<R::Answer> {
-        let metadata = &self.core.metadata;
-        let begin = |connection: &Connection| connection.begin(operation, request, metadata, deadline);
-        let (connection, answers) = self.begin(operation, address, deadline, begin).await?;
-        connection.finish(operation, answers, deadline).await
-    }
-
-    /// Begins to receive from `address`, once it has agreed on settings. The answers end with an error after `deadline`
-    /// at the latest, by the server; dropping them cancels the call at once.
-    ///
-    /// # Errors
-    /// As [`Agent::ask`], as far as they are known before the first answer.
-    pub(crate) async fn receive(
-        &self,
-        address: &Arc<str>,
-        request: &ReceiveMessageRequest,
-        deadline: Instant,
-    ) -> Result<Answers<ReceiveMessageResponse>> {
-        const OPERATION: &str = "receive";
-        self.check_open(OPERATION)?;
-        self.agree(OPERATION, std::slice::from_ref(address), deadline).await?;
-        let metadata = &self.core.metadata;
-        let begin = |connection: &Connection| connection.receive(OPERATION, request, metadata, deadline);
-        Ok(self.begin(OPERATION, address, deadline, begin).await?.1)
-    }
-
-    /// Begins a call on the connection to `address`; on a new one, if that takes no more.
-    pub(super) async fn begin<T>(
-        &self,
-        operation: &'static str,
-        address: &Arc<str>,
-        deadline: Instant,
-        begin: impl Fn(&Connection) -> Result<Answers<T>, Refused>,
-    ) -> Result<(Connection, Answers<T>)> {
-        let mut refused = None;
-        for _ in 0..2 {
-            let connection = self.core.pool.get(operation, address, deadline).await?;
-            match begin(&connection) {
-                Ok(answers) => return Ok((connection, answers)),
-                Err(Refused(fault)) => {
-                    self.core.pool.retire(&connection);
-                    refused = Some(fault);
-                }
-            }
-        }
-        let fault = refused.unwrap_or_else(|| Fault::new(ErrorKind::ConnectionClosed, "no connection"));
-        Err(fault.error(operation, Outcome::NotSent))
-    }
-
-    /// What calls travel with.
-    pub(super) fn metadata(&self) -> &Metadata {
-        &self.core.metadata
     }
 
     /// Signs on at every address there is a session with; who does not know the client is told the settings again.
@@ -501,21 +201,6 @@ impl Agent {
             .filter(|(_, session)| which(session))
             .map(|(address, _)| Arc::clone(address))
             .collect()
-    }
-
-    /// Asks for every known route anew, and ends the sessions with addresses that are no longer in any of them.
-    async fn refresh_routes(&self) {
-        let known: Vec<String> =
-            self.routes.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
-        for topic in known {
-            if let Err(error) = self.refresh_route("refresh", &topic, self.request_deadline()).await {
-                tracing::debug!(%error, topic, "the route could not be refreshed");
-            }
-        }
-        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
-        let mut used: BTreeSet<Arc<str>> = routes.values().flat_map(|route| route.addresses()).collect();
-        used.extend(self.access.iter().cloned());
-        lock(&self.sessions).retain(|address, _| used.contains(address));
     }
 
     /// Signs off at the proxies, ends every call under way with `Closed`, and leaves no task and no socket. Idempotent;
@@ -580,28 +265,4 @@ async fn background(agent: Weak<Agent>, mut closing: watch::Receiver<bool>) {
         () = work => {}
         _ = closing.wait_for(|closing| *closing) => {}
     }
-}
-
-/// Why none of `addresses` agreed.
-fn disagreement(operation: &'static str, addresses: &[Arc<str>], states: &[State]) -> Error {
-    let fault = |(address, state): (&Arc<str>, &State)| match state {
-        State::Broken(fault) => fault.clone(),
-        State::Connecting => {
-            Fault::new(ErrorKind::Timeout, format!("no connection to {address} before the deadline"))
-        }
-        State::Asking | State::Agreed => {
-            let text =
-                format!("{address} takes the telemetry stream and answers no settings before the deadline");
-            Fault::new(ErrorKind::Timeout, text)
-        }
-    };
-    let faults: Vec<Fault> = addresses.iter().zip(states).map(fault).collect();
-    let unreachable = |fault: &&Fault| fault.kind != ErrorKind::BrokerUnreachable;
-    let kind = faults.iter().find(unreachable).map_or(ErrorKind::BrokerUnreachable, |fault| fault.kind);
-    let reasons: Vec<&str> = faults.iter().map(|fault| fault.text.as_str()).collect();
-    Error::new(kind, operation, format!("no proxy agrees on settings: {}", reasons.join("; ")))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,12 +1,16 @@
 //! Clients over gRPC: sessions with the proxies, routes, and what stands on them.
 
 mod agent;
+mod answered;
 mod assignment;
+mod calls;
+mod core;
 mod parcel;
 mod polls;
 mod push;
 mod receiver;
 mod replaced;
+mod routes;
 mod sender;
 mod session;
 mod settings;

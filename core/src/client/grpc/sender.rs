@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::agent::Agent;
+use super::answered::{can_retry, refused, some, status_of};
 use super::parcel::Parcel;
 use super::settings::{Agreed, Role};
 use super::transaction::take_questions;
@@ -14,7 +15,7 @@ use crate::client::attempts::{PAUSE_BASE, with_doubt};
 use crate::client::receipt::SendReceipt;
 use crate::client::{SendStatus, Target, TransactionCheck, deadline_after};
 use crate::clock;
-use crate::codec::grpc::proto::{Code, MessageType, SendMessageResponse, Status};
+use crate::codec::grpc::proto::{Code, MessageType, SendMessageResponse};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::message::{Message, MessageQueue, UniqueIdGenerator};
 use crate::options::ProducerOptions;
@@ -301,57 +302,4 @@ impl Sender {
 /// The pause before the same proxy is tried again after this attempt.
 fn pause(attempt: u32) -> Duration {
     PAUSE_BASE.saturating_mul(1 << attempt.min(6)).mul_f64(fastrand::f64())
-}
-
-fn some(text: String) -> Option<String> {
-    Some(text).filter(|text| !text.is_empty())
-}
-
-/// The status of `answer` that says that a message is not stored.
-fn refused(answer: &SendMessageResponse) -> Option<&Status> {
-    let of_entries = answer.entries.iter().filter_map(|entry| entry.status.as_ref());
-    let multiple = |status: &&Status| status.code == Code::MultipleResults as i32;
-    let overall = answer.status.as_ref().filter(|status| !multiple(status));
-    of_entries.chain(overall).find(|status| stored(status).is_none())
-}
-
-/// How a message is stored, by its status; `None`: it is not.
-fn stored(status: &Status) -> Option<SendStatus> {
-    match Code::try_from(status.code) {
-        Ok(Code::Ok) => Some(SendStatus::Ok),
-        Ok(Code::MasterPersistenceTimeout) => Some(SendStatus::FlushDiskTimeout),
-        Ok(Code::SlavePersistenceTimeout) => Some(SendStatus::FlushSlaveTimeout),
-        Ok(Code::HaNotAvailable) => Some(SendStatus::SlaveNotAvailable),
-        _ => None,
-    }
-}
-
-fn status_of(status: &Option<Status>) -> Option<SendStatus> {
-    status.as_ref().and_then(stored)
-}
-
-/// Whether another attempt can help; `others`: through another proxy.
-fn can_retry(error: &Error, others: bool) -> bool {
-    match (error.response_code().map(Code::try_from), error.kind()) {
-        (_, ErrorKind::PermissionDenied)
-        | (None, ErrorKind::Tls | ErrorKind::WrongProtocol | ErrorKind::Protocol | ErrorKind::Unsupported) => {
-            others
-        }
-        (Some(code), _) => matches!(
-            code,
-            Ok(Code::TooManyRequests
-                | Code::TopicNotFound
-                | Code::InternalError
-                | Code::InternalServerError
-                | Code::ProxyTimeout)
-        ),
-        (None, kind) => matches!(
-            kind,
-            ErrorKind::Timeout
-                | ErrorKind::BrokerUnreachable
-                | ErrorKind::ConnectionClosed
-                | ErrorKind::Busy
-                | ErrorKind::Server
-        ),
-    }
 }

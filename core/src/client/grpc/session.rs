@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, sleep_until, timeout};
 
-use super::agent::Core;
+use super::core::Core;
 use super::settings::Role;
 use crate::client::deadline_after;
 use crate::codec::grpc::proto::telemetry_command::Command;
