@@ -47,8 +47,10 @@ def check_view(
     keys: list[str] | None = None,
     properties: dict[str, str] | None = None,
     reconsume_times: int | None = None,
+    message_group: str | None = None,
 ) -> None:
     assert tag in (None, message.tag)
     assert keys in (None, list(message.keys))
     assert (properties or {}).items() <= message.properties.items()
     assert reconsume_times in (None, message.reconsume_times)
+    assert message_group in (None, message.message_group)

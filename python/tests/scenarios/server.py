@@ -41,16 +41,18 @@ class Server:
         return datetime.now(timezone.utc) - datetime.fromtimestamp(0, timezone.utc)
 
     def prepare(
-        self, topics: dict[str, str], groups: dict[str, bool], more_topics: set[str], more_groups: set[str]
+        self, topics: dict[str, str], groups: dict[str, Any], more_topics: set[str], more_groups: set[str]
     ) -> None:
-        """Makes the topics (name to type) and groups (name to FIFO); the others where they do not make themselves."""
+        """Makes the topics (name to type) and groups (name to options); the others where none makes itself."""
         if self.protocol == "grpc":
-            topics = dict.fromkeys(more_topics, "mixed") | topics
-            groups = dict.fromkeys(more_groups, False) | groups
+            topics = {**dict.fromkeys(more_topics, "mixed"), **topics}
+            groups = {**{group: {} for group in more_groups}, **groups}
         for topic, kind in topics.items():
             admin("topic", "--name", topic, "--type", kind.upper())
-        for group, is_fifo in groups.items():
-            admin("group", "--name", group, *(["--fifo"] if is_fifo else []))
+        for group, spec in groups.items():
+            assert spec.keys() <= {"fifo", "max_attempts"}
+            fifo = ["--fifo"] if spec.get("fifo") else []
+            admin("group", "--name", group, "--retries", str(spec.get("max_attempts", 17) - 1), *fifo)
 
 
 class Loopback(Server):
@@ -85,13 +87,13 @@ class Loopback(Server):
         return self.broker.clock.now() - datetime.fromtimestamp(0, timezone.utc)
 
     def prepare(
-        self, topics: dict[str, str], groups: dict[str, bool], more_topics: set[str], more_groups: set[str]
+        self, topics: dict[str, str], groups: dict[str, Any], more_topics: set[str], more_groups: set[str]
     ) -> None:
         assert self.broker
         for topic, kind in topics.items():
             self.broker.create_topic(topic, type=kind)
-        for group, is_fifo in groups.items():
-            self.broker.create_group(group, fifo=is_fifo)
+        for group, spec in groups.items():
+            self.broker.create_group(group, **spec)
 
 
 def admin(*arguments: str) -> None:

@@ -23,20 +23,6 @@ from .server import Server, credentials
 _runs = itertools.count()
 
 
-@contextmanager
-def expected(error: dict[str, str] | None) -> Iterator[None]:
-    """Inside, `error` is raised, or nothing is."""
-    if error is None:
-        yield
-        return
-    assert error
-    assert error.keys() <= {"kind", "outcome"}
-    with pytest.raises(tminus.Error) as caught:
-        yield
-    got = {"kind": caught.value.kind, "outcome": caught.value.outcome.name.lower()}
-    assert error.items() <= got.items(), f"expected {error}, got {got}: {caught.value}"
-
-
 def names(steps: list[dict[str, Any]]) -> tuple[set[str], set[str]]:
     """The logical topics and groups that steps name, except those that a server makes by itself or refuses."""
     topics: set[str] = set()
@@ -64,12 +50,12 @@ class Stage:
         self._sent: dict[str, list[Sent]] = {}
         self._receipts: dict[bytes, tminus.ReceiptHandle] = {}
 
-    def prepare(self, topics: dict[str, str], groups: dict[str, dict[str, bool]], steps: list[dict[str, Any]]) -> None:
+    def prepare(self, topics: dict[str, str], groups: dict[str, dict[str, Any]], steps: list[dict[str, Any]]) -> None:
         """Makes the topics and groups that do not make themselves."""
         named_topics, named_groups = names(steps)
         self._server.prepare(
             {self._resource(topic): kind for topic, kind in topics.items()},
-            {self._resource(group): spec.get("fifo", False) for group, spec in groups.items()},
+            {self._resource(group): spec for group, spec in groups.items()},
             {self._resource(topic) for topic in named_topics},
             {self._resource(group) for group in named_groups},
         )
@@ -95,7 +81,7 @@ class Stage:
         address = self._server.endpoint if endpoint == "server" else f"{self._server.protocol}://{nowhere()}"
         client = tminus.Producer(address, **options, **self._connection(tls, user))
         self._stack.callback(client.close)
-        with expected(error):
+        with self._expected(error):
             self._clients[name] = client.start()
 
     def consumer(
@@ -130,7 +116,7 @@ class Stage:
             **self._connection(tls, user),
         )
         self._stack.callback(client.close)
-        with expected(error):
+        with self._expected(error):
             self._clients[name] = client.start()
 
     def simple_consumer(
@@ -151,7 +137,7 @@ class Stage:
             **self._connection(tls, user),
         )
         self._stack.callback(client.close)
-        with expected(error):
+        with self._expected(error):
             self._clients[name] = client.start()
 
     def send(
@@ -180,7 +166,7 @@ class Stage:
 
         def send_one(outgoing: tuple[tminus.Message, Sent]) -> None:
             message, sent = outgoing
-            with expected(error):
+            with self._expected(error):
                 if mode == "one_way":
                     client.send_one_way(message)
                 elif mode == "transaction":
@@ -193,7 +179,7 @@ class Stage:
                     sent.receipt = client.send(message, timeout=timeout)
 
         if mode == "batch":
-            with expected(error):
+            with self._expected(error):
                 client.send_batch([message for message, _ in made], timeout=timeout)
         elif mode == "concurrent":
             with ThreadPoolExecutor(len(made)) as pool:
@@ -203,12 +189,22 @@ class Stage:
             for one in made:
                 send_one(one)
 
-    def recall(self, of: str, producer: str = "producer", error: dict[str, str] | None = None) -> None:
-        for sent in self._sent[of]:
+    def recall(
+        self,
+        of: str | None = None,
+        garbage: bool = False,
+        producer: str = "producer",
+        error: dict[str, str] | None = None,
+    ) -> None:
+        client: tminus.Producer = self._clients[producer]
+        if garbage:
+            with self._expected(error):
+                client.recall(self._resource("t"), "made up")
+        for sent in self._sent[of] if of else ():
             assert sent.receipt, "was not sent"
             assert sent.receipt.recall_handle, "the receipt has no recall handle"
-            with expected(error):
-                recalled = self._clients[producer].recall(sent.receipt.queue.topic, sent.receipt.recall_handle)
+            with self._expected(error):
+                recalled = client.recall(sent.receipt.queue.topic, sent.receipt.recall_handle)
                 assert recalled == sent.receipt.message_id
 
     def receive(
@@ -228,7 +224,7 @@ class Stage:
         client: tminus.SimpleConsumer = self._clients[consumer]
         invisible, wait = timedelta(milliseconds=invisible_ms), timedelta(milliseconds=wait_ms)
         if empty or error is not None:
-            with expected(error):
+            with self._expected(error):
                 stray = [received.message.body[:40] for received in client.receive(max, invisible, wait=wait)]
                 assert not stray, f"received {stray[0]!r} although nothing was due"
             return
@@ -257,10 +253,10 @@ class Stage:
         receipts = [self._receipts[sent.body] for label in of for sent in self._sent[label]]
         if garbage:
             like = next(iter(self._receipts.values()), None)
-            topic, broker = (like.topic, like.broker) if like else (self._resource("t"), "broker")
-            receipts.append(tminus.ReceiptHandle(topic, broker, "made-up", "garbage"))
+            broker = like.broker if like else ""
+            receipts.append(tminus.ReceiptHandle(self._resource("t"), broker, "made-up", "garbage"))
         for receipt in receipts:
-            with expected(error):
+            with self._expected(error):
                 self._clients[consumer].ack(receipt)
 
     def change_invisible(
@@ -273,7 +269,7 @@ class Stage:
     ) -> None:
         client: tminus.SimpleConsumer = self._clients[consumer]
         for sent in (sent for label in of for sent in self._sent[label]):
-            with expected(error):
+            with self._expected(error):
                 newest = client.change_invisible(self._receipts[sent.body], timedelta(milliseconds=to_ms))
                 if not keep_old:
                     self._receipts[sent.body] = newest
@@ -325,6 +321,23 @@ class Stage:
 
     def close(self, what: str) -> None:
         self._clients[what].close()
+
+    @contextmanager
+    def _expected(self, error: dict[str, str] | None) -> Iterator[None]:
+        """Inside, `error` is raised, or nothing is."""
+        if error is None:
+            yield
+            return
+        assert error
+        assert error.keys() <= {"kind", "grpc_kind", "outcome"}
+        expected = dict(error)
+        over_grpc = expected.pop("grpc_kind", None)
+        if over_grpc and self._server.protocol == "grpc":
+            expected["kind"] = over_grpc
+        with pytest.raises(tminus.Error) as caught:
+            yield
+        got = {"kind": caught.value.kind, "outcome": caught.value.outcome.name.lower()}
+        assert expected.items() <= got.items(), f"expected {expected}, got {got}: {caught.value}"
 
     def _broker(self) -> Broker:
         assert self._server.broker is not None, "this step needs the loopback broker"
