@@ -14,7 +14,18 @@ pub struct Scenario {
     pub not_on: BTreeMap<String, String>,
     #[serde(default)]
     pub broker: BrokerSpec,
+    #[serde(default)]
+    pub topics: BTreeMap<String, String>,
+    #[serde(default)]
+    pub groups: BTreeMap<String, GroupSpec>,
     pub steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GroupSpec {
+    pub fifo: bool,
+    pub max_attempts: Option<i32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -35,6 +46,9 @@ pub enum Step {
         name: String,
         endpoint: Option<String>,
         retries: Option<u32>,
+        #[serde(default)]
+        topics: Vec<String>,
+        checker: Option<End>,
         tls: Option<TlsSpec>,
         user: Option<String>,
         error: Option<ErrorSpec>,
@@ -51,8 +65,11 @@ pub enum Step {
         #[serde(default)]
         fail_first: i32,
         max_reconsume_times: Option<i32>,
+        #[serde(default)]
+        orderly: bool,
         tls: Option<TlsSpec>,
         user: Option<String>,
+        error: Option<ErrorSpec>,
     },
     Send {
         #[serde(default = "producer")]
@@ -67,7 +84,68 @@ pub enum Step {
         #[serde(default)]
         mode: Mode,
         sharding_key: Option<String>,
+        end: Option<End>,
         timeout_ms: Option<u64>,
+        error: Option<ErrorSpec>,
+    },
+    Recall {
+        #[serde(default = "producer")]
+        producer: String,
+        of: Option<String>,
+        #[serde(default)]
+        garbage: bool,
+        error: Option<ErrorSpec>,
+    },
+    SimpleConsumer {
+        #[serde(default = "simple")]
+        name: String,
+        #[serde(default = "topic")]
+        topic: String,
+        #[serde(default = "group")]
+        group: String,
+        filter: Option<String>,
+        sql: Option<String>,
+        tls: Option<TlsSpec>,
+        user: Option<String>,
+        error: Option<ErrorSpec>,
+    },
+    Receive {
+        #[serde(default = "simple")]
+        consumer: String,
+        #[serde(default)]
+        of: Vec<String>,
+        #[serde(default)]
+        empty: bool,
+        #[serde(default = "ten")]
+        max: usize,
+        #[serde(default = "invisible")]
+        invisible_ms: u64,
+        #[serde(default = "wait")]
+        wait_ms: u64,
+        #[serde(default = "within")]
+        within_ms: u64,
+        attempt: Option<i32>,
+        view: Option<ViewSpec>,
+        #[serde(default)]
+        late_ok: bool,
+        error: Option<ErrorSpec>,
+    },
+    Ack {
+        #[serde(default = "simple")]
+        consumer: String,
+        #[serde(default)]
+        of: Vec<String>,
+        #[serde(default)]
+        garbage: bool,
+        error: Option<ErrorSpec>,
+    },
+    ChangeInvisible {
+        #[serde(default = "simple")]
+        consumer: String,
+        of: Vec<String>,
+        to_ms: u64,
+        #[serde(default)]
+        keep_old: bool,
         error: Option<ErrorSpec>,
     },
     Expect {
@@ -119,6 +197,16 @@ pub enum Mode {
     Concurrent,
     OneWay,
     Batch,
+    Transaction,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    Commit,
+    Rollback,
+    #[serde(alias = "unknown")]
+    None,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -133,6 +221,8 @@ pub struct MessageSpec {
     pub deliver_after_ms: Option<u64>,
     pub deliver_in_ms: Option<i64>,
     pub delay_level: Option<u8>,
+    pub message_group: Option<String>,
+    pub priority: Option<u32>,
     pub raw_time: Option<RawTime>,
 }
 
@@ -156,6 +246,7 @@ pub struct TlsSpec {
 #[serde(deny_unknown_fields)]
 pub struct ErrorSpec {
     pub kind: Option<String>,
+    pub grpc_kind: Option<String>,
     pub outcome: Option<String>,
 }
 
@@ -166,6 +257,7 @@ pub struct ViewSpec {
     pub keys: Option<Vec<String>>,
     pub properties: BTreeMap<String, String>,
     pub reconsume_times: Option<i32>,
+    pub message_group: Option<String>,
 }
 
 fn producer() -> String {
@@ -173,6 +265,18 @@ fn producer() -> String {
 }
 fn consumer() -> String {
     "consumer".into()
+}
+fn simple() -> String {
+    "simple".into()
+}
+fn ten() -> usize {
+    10
+}
+fn invisible() -> u64 {
+    30_000
+}
+fn wait() -> u64 {
+    5000
 }
 fn consumers() -> Vec<String> {
     vec![consumer()]

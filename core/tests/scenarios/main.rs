@@ -1,11 +1,13 @@
-//! The shared scenarios from Rust: against the loopback broker, and against Apache RocketMQ 5.5.0 when
-//! `TMINUS_TEST_APACHE=host:port` names its name server.
+//! The shared scenarios from Rust, once a protocol: against the loopback broker, and against Apache RocketMQ 5.5.0 when
+//! `TMINUS_TEST_APACHE=host:port` names its name server and `TMINUS_TEST_APACHE_PROXY=host:port` its proxy.
 #![cfg(feature = "broker")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)]
 
 mod data;
 mod record;
 mod runner;
+mod server;
+mod simple;
 
 use std::path::Path;
 use std::time::Duration;
@@ -29,28 +31,34 @@ fn catalogue() -> Vec<Scenario> {
     files.iter().flat_map(read).collect()
 }
 
-/// Runs every scenario on `server` and accounts for every id.
-fn run_all(server: runner::Server) {
+/// Runs every scenario on `server`, over each of its protocols, and accounts for every id.
+fn run_all(server: server::Server) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (mut run, mut left_out, mut failures) = (0, 0, Vec::new());
     for scenario in catalogue() {
         let id = &scenario.id;
         assert!(!scenario.protocols.is_empty() && !scenario.title.is_empty(), "{id} says too little");
         let excused = NOT_IN_RUST.iter().find(|(excused, _)| excused == id).map(|(_, reason)| *reason);
-        if let Some(reason) = scenario.not_on.get(server.name()).map(String::as_str).or(excused) {
-            println!("{:<30} not applicable: {reason}", scenario.id);
-            left_out += 1;
-            continue;
+        for protocol in &scenario.protocols {
+            let name = format!("{id} ({protocol})");
+            let on_this_protocol = format!("{}/{protocol}", server.name());
+            let excuses = [server.name(), &on_this_protocol].map(|place| scenario.not_on.get(place));
+            let excuse = excuses.into_iter().flatten().map(String::as_str).next().or(excused);
+            if let Some(reason) = excuse.or(server.lacks(protocol)) {
+                println!("{name:<48} not applicable: {reason}");
+                left_out += 1;
+                continue;
+            }
+            let started = tminus::clock::instant();
+            let result = runtime.block_on(async {
+                let ended = tokio::time::timeout(LIMIT, runner::run(&scenario, &server, protocol)).await;
+                ended.unwrap_or_else(|_| Err(format!("did not end within {LIMIT:?}")))
+            });
+            let verdict = result.as_ref().map_or_else(|why| format!("FAILED: {why}"), |()| "ok".into());
+            println!("{name:<48} {verdict} ({:.1} s)", started.elapsed().as_secs_f64());
+            run += 1;
+            failures.extend(result.err().map(|why| format!("{name} ({}): {why}", scenario.title)));
         }
-        let started = tminus::clock::instant();
-        let result = runtime.block_on(async {
-            let ended = tokio::time::timeout(LIMIT, runner::run(&scenario, &server)).await;
-            ended.unwrap_or_else(|_| Err(format!("did not end within {LIMIT:?}")))
-        });
-        let verdict = result.as_ref().map_or_else(|why| format!("FAILED: {why}"), |()| "ok".into());
-        println!("{:<30} {verdict} ({:.1} s)", scenario.id, started.elapsed().as_secs_f64());
-        run += 1;
-        failures.extend(result.err().map(|why| format!("{} ({}): {why}", scenario.id, scenario.title)));
     }
     println!("{}: {run} scenarios run, {left_out} not applicable, {} failed", server.name(), failures.len());
     assert!(run > 0, "no scenario was run");
@@ -59,13 +67,16 @@ fn run_all(server: runner::Server) {
 
 #[test]
 fn scenarios_on_the_loopback_broker() {
-    run_all(runner::Server::Loopback);
+    run_all(server::Server::Loopback);
 }
 
 #[test]
 fn scenarios_on_apache_rocketmq() {
     match std::env::var("TMINUS_TEST_APACHE") {
-        Ok(address) => run_all(runner::Server::Apache5(address)),
+        Ok(name_server) => {
+            let proxy = std::env::var("TMINUS_TEST_APACHE_PROXY").ok();
+            run_all(server::Server::Apache5 { name_server, proxy });
+        }
         Err(_) => println!(
             "skipped: TMINUS_TEST_APACHE is not set; `make test-apache` starts the server and sets it"
         ),

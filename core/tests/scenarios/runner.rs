@@ -5,90 +5,74 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use tminus::broker::{Broker, BrokerOptions, BrokerTls, Fault, Persona};
+use tminus::broker::{Broker, Fault};
 use tminus::clock::from_ms;
 use tminus::message::DELAY_LEVELS;
 use tminus::options::ClientOptions;
 use tminus::{
-    Clock, ConsumeFrom, Credentials, DeliveryTime, Error, FilterExpression, Message, Outcome, Producer,
-    ProducerOptions, PushConsumer, PushConsumerOptions,
+    Clock, ConsumeFrom, DeliveryTime, Error, FilterExpression, Message, MessageView, Outcome, Producer,
+    ProducerOptions, PushConsumer, PushConsumerOptions, SendReceipt, SimpleConsumer, TransactionResolution,
 };
 
 use super::data::*;
 use super::record::{Arrival, Record};
-
-pub enum Server {
-    Loopback,
-    Apache5(String),
-}
-
-impl Server {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Server::Loopback => "loopback",
-            Server::Apache5(_) => "apache5",
-        }
-    }
-
-    /// How late a scheduled message may be on the real clock.
-    fn lateness_ms(&self) -> i64 {
-        match self {
-            Server::Loopback => 250,
-            Server::Apache5(_) => 1500,
-        }
-    }
-}
+use super::server::{Server, credentials, prepare, start_broker};
+use super::simple::Receipts;
 
 /// A message that was sent: its body names it.
 #[derive(Debug, Clone)]
-struct Sent {
-    body: Vec<u8>,
-    due_ms: Option<i64>,
+pub struct Sent {
+    pub body: Vec<u8>,
+    pub due_ms: Option<i64>,
+    receipt: Option<SendReceipt>,
 }
 
-struct Run<'a> {
+pub struct Run<'a> {
     server: &'a Server,
+    protocol: &'a str,
     broker: Option<Broker>,
-    address: String,
-    clock: Clock,
+    pub clock: Clock,
     prefix: String,
     producers: HashMap<String, Producer>,
     consumers: HashMap<String, PushConsumer>,
+    pub simple: HashMap<String, SimpleConsumer>,
     record: Record,
+    pub receipts: Receipts,
     sent: BTreeMap<String, Vec<Sent>>,
 }
 
-type Outcomes = Result<(), String>;
+pub type Outcomes = Result<(), String>;
 
-/// Runs `scenario` on `server` from its first step to its last, and cleans up after it.
-pub async fn run(scenario: &Scenario, server: &Server) -> Outcomes {
+/// Runs `scenario` on `server` over `protocol` from its first step to its last, and cleans up after it.
+pub async fn run(scenario: &Scenario, server: &Server, protocol: &str) -> Outcomes {
     let broker = match server {
         Server::Loopback => Some(start_broker(&scenario.broker).await.map_err(|e| e.to_string())?),
-        Server::Apache5(_) => None,
-    };
-    let address = match (server, &broker) {
-        (Server::Apache5(address), _) => address.clone(),
-        (_, broker) => broker.as_ref().map(|b| b.address().to_string()).unwrap_or_default(),
+        Server::Apache5 { .. } => None,
     };
     static RUNS: AtomicU32 = AtomicU32::new(0);
     let number = RUNS.fetch_add(1, Ordering::Relaxed);
     let mut run = Run {
         server,
-        address,
+        protocol,
         clock: broker.as_ref().map_or_else(Clock::real, |b| b.clock().clone()),
         broker,
         prefix: format!("r{}-{number}-{}-", std::process::id(), Clock::real().now_ms() % 100_000_000),
         producers: HashMap::new(),
         consumers: HashMap::new(),
+        simple: HashMap::new(),
         record: Record::default(),
+        receipts: Receipts::new(),
         sent: BTreeMap::new(),
     };
-    let mut result = Ok(());
+    let mut result = prepare(scenario, protocol, run.broker.as_ref(), |name| run.resource(name));
     for (number, step) in scenario.steps.iter().enumerate() {
-        if let Err(why) = run.step(step).await {
-            result = Err(format!("step {}: {why}", number + 1));
+        if result.is_err() {
             break;
         }
+        result = run.step(step).await.map_err(|why| format!("step {}: {why}", number + 1));
+    }
+    for consumer in run.simple.values() {
+        consumer.shutdown().await;
     }
     for consumer in run.consumers.values() {
         consumer.shutdown().await;
@@ -102,61 +86,51 @@ pub async fn run(scenario: &Scenario, server: &Server) -> Outcomes {
     result
 }
 
-async fn start_broker(spec: &BrokerSpec) -> tminus::Result<Broker> {
-    let mut options = BrokerOptions::default();
-    if spec.clock.as_deref() == Some("virtual") {
-        options.clock = Clock::virtual_now();
-    }
-    options.tls = spec.tls.then_some(BrokerTls::SelfMade);
-    options.credentials = spec.users.iter().map(|user| credentials(user)).collect();
-    options.auto_create_topics = spec.auto_create_topics.unwrap_or(true);
-    options.persona = match spec.persona.as_deref() {
-        None | Some("loopback") => Persona::Loopback,
-        Some("apache5") => Persona::Apache5,
-        Some("apache4") => Persona::Apache4,
-        Some("huawei") => Persona::Huawei,
-        Some(other) => panic!("unknown persona {other}"),
-    };
-    Broker::start(options).await
-}
-
-fn credentials(user: &str) -> Credentials {
-    let (access, secret) = user.split_once(':').unwrap();
-    Credentials::new(access, secret)
-}
-
-fn check_error(expected: &ErrorSpec, error: &Error) -> Outcomes {
+fn check_error(expected: &ErrorSpec, error: &Error, protocol: &str) -> Outcomes {
     let outcome = match error.outcome() {
         Outcome::NotSent => "not_sent",
         Outcome::MaybeSent => "maybe_sent",
         Outcome::Done => "done",
     };
-    let kind_fits = expected.kind.as_deref().is_none_or(|kind| kind == error.kind().name());
+    let over_grpc = expected.grpc_kind.as_deref().filter(|_| protocol == "grpc");
+    let kind_fits = over_grpc.or(expected.kind.as_deref()).is_none_or(|kind| kind == error.kind().name());
     if kind_fits && expected.outcome.as_deref().is_none_or(|wanted| wanted == outcome) {
         return Ok(());
     }
     Err(format!("expected {expected:?}, got {} {outcome}: {error}", error.kind().name()))
 }
 
-/// `result` is the success or the error that the step expects.
-fn check<T>(result: tminus::Result<T>, expected: Option<&ErrorSpec>) -> Result<Option<T>, String> {
-    match (result, expected) {
-        (Ok(value), None) => Ok(Some(value)),
-        (Ok(_), Some(expected)) => Err(format!("succeeded, expected {expected:?}")),
-        (Err(error), Some(expected)) => check_error(expected, &error).map(|()| None),
-        (Err(error), None) => Err(error.to_string()),
-    }
-}
-
 impl Run<'_> {
+    /// `result` is the success or the error that the step expects.
+    pub fn check<T>(
+        &self,
+        result: tminus::Result<T>,
+        expected: Option<&ErrorSpec>,
+    ) -> Result<Option<T>, String> {
+        match (result, expected) {
+            (Ok(value), None) => Ok(Some(value)),
+            (Ok(_), Some(expected)) => Err(format!("succeeded, expected {expected:?}")),
+            (Err(error), Some(expected)) => check_error(expected, &error, self.protocol).map(|()| None),
+            (Err(error), None) => Err(error.to_string()),
+        }
+    }
+
     async fn step(&mut self, step: &Step) -> Outcomes {
         match step {
-            Step::Producer { name, endpoint, retries, tls, user, error } => {
+            Step::Producer { name, endpoint, retries, topics, checker, tls, user, error } => {
                 let mut options =
                     ProducerOptions::with_client(self.client(endpoint.as_deref(), tls, user).await?);
                 options.group = format!("{}producers", self.prefix);
                 options.retries = retries.unwrap_or(options.retries);
-                if let Some(producer) = check(Producer::start(options).await, error.as_ref())? {
+                options.topics = topics.iter().map(|topic| self.resource(topic)).collect();
+                let started = match checker {
+                    None => Producer::start(options).await,
+                    Some(end) => {
+                        let resolution = resolution(*end);
+                        Producer::start_with_checker(options, move |_| async move { resolution }).await
+                    }
+                };
+                if let Some(producer) = self.check(started, error.as_ref())? {
                     self.producers.insert(name.clone(), producer);
                 }
                 Ok(())
@@ -169,23 +143,39 @@ impl Run<'_> {
                 sql,
                 fail_first,
                 max_reconsume_times,
+                orderly,
                 tls,
                 user,
+                error,
             } => {
                 let client = self.client(None, tls, user).await?;
-                let filter = match (sql, filter) {
-                    (Some(sql), _) => FilterExpression::Sql92(sql.clone()),
-                    (None, Some(tags)) => FilterExpression::Tag(tags.clone()),
-                    (None, None) => FilterExpression::all(),
-                };
                 let mut options = PushConsumerOptions::with_client(client, self.resource(group))
-                    .subscribe(self.resource(topic), filter);
+                    .subscribe(self.resource(topic), filter_of(filter.as_ref(), sql.as_ref()));
                 options.consume_from = ConsumeFrom::FirstOffset;
                 options.max_reconsume_times = max_reconsume_times.unwrap_or(options.max_reconsume_times);
-                let (consumer, deliveries) =
-                    PushConsumer::start_stream(options).await.map_err(|e| e.to_string())?;
-                self.record.follow(name.clone(), deliveries, self.clock.clone(), *fail_first);
-                self.consumers.insert(name.clone(), consumer);
+                options.orderly = *orderly;
+                let started = PushConsumer::start_stream(options).await;
+                if let Some((consumer, deliveries)) = self.check(started, error.as_ref())? {
+                    self.record.follow(name.clone(), deliveries, self.clock.clone(), *fail_first);
+                    self.consumers.insert(name.clone(), consumer);
+                }
+                Ok(())
+            }
+            Step::SimpleConsumer { .. }
+            | Step::Receive { .. }
+            | Step::Ack { .. }
+            | Step::ChangeInvisible { .. } => self.simple_step(step).await,
+            Step::Recall { producer, of, garbage, error } => {
+                let producer = self.producers.get(producer).cloned().ok_or("there is no such producer")?;
+                let topic = self.resource("t");
+                let mut handles: Vec<_> = garbage.then(|| "made up".to_owned()).into_iter().collect();
+                for sent in of.iter().flat_map(|label| &self.sent[label]) {
+                    let handle = sent.receipt.as_ref().and_then(|receipt| receipt.recall_handle.clone());
+                    handles.push(handle.ok_or("the receipt has no recall handle")?);
+                }
+                for handle in handles {
+                    self.check(producer.recall(&topic, &handle).await, error.as_ref())?;
+                }
                 Ok(())
             }
             Step::Send { .. } => self.send(step).await,
@@ -223,9 +213,10 @@ impl Run<'_> {
                 Ok(())
             }
             Step::Close { what } => {
-                match (self.producers.get(what), self.consumers.get(what)) {
-                    (Some(producer), _) => producer.shutdown().await,
-                    (_, Some(consumer)) => consumer.shutdown().await,
+                match (self.producers.get(what), self.consumers.get(what), self.simple.get(what)) {
+                    (Some(producer), ..) => producer.shutdown().await,
+                    (_, Some(consumer), _) => consumer.shutdown().await,
+                    (.., Some(consumer)) => consumer.shutdown().await,
                     _ => return Err(format!("there is no {what}")),
                 }
                 Ok(())
@@ -233,12 +224,12 @@ impl Run<'_> {
         }
     }
 
-    fn broker(&self) -> Result<&Broker, String> {
+    pub fn broker(&self) -> Result<&Broker, String> {
         self.broker.as_ref().ok_or_else(|| "this step needs the loopback broker".into())
     }
 
     /// The unique name behind a logical topic or group.
-    fn resource(&self, name: &str) -> String {
+    pub fn resource(&self, name: &str) -> String {
         match (name, name.strip_prefix("%DLQ%"), name.strip_prefix('!')) {
             ("", ..) => String::new(),
             (_, Some(group), _) => format!("%DLQ%{}{group}", self.prefix),
@@ -247,17 +238,17 @@ impl Run<'_> {
         }
     }
 
-    async fn client(
+    pub async fn client(
         &self,
         endpoint: Option<&str>,
         tls: &Option<TlsSpec>,
         user: &Option<String>,
     ) -> Result<ClientOptions, String> {
         let address = match endpoint {
-            None | Some("server") => self.address.clone(),
+            None | Some("server") => self.server.endpoint(self.protocol, self.broker.as_ref()),
             Some("nowhere") => {
                 let closed = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
-                closed.map_err(|e| e.to_string())?.to_string()
+                format!("{}://{}", self.protocol, closed.map_err(|e| e.to_string())?)
             }
             Some(other) => return Err(format!("unknown endpoint {other}")),
         };
@@ -296,6 +287,12 @@ impl Run<'_> {
         if let Some(tag) = &spec.tag {
             message = message.tag(tag);
         }
+        if let Some(group) = &spec.message_group {
+            message = message.message_group(group);
+        }
+        if let Some(priority) = spec.priority {
+            message = message.priority(priority);
+        }
         for (name, value) in &spec.properties {
             message = message.property(name, value);
         }
@@ -317,12 +314,22 @@ impl Run<'_> {
             message = message.property(&raw.name, (now + raw.in_ms).to_string());
             due_ms = Some(now + raw.in_ms);
         }
-        (message, Sent { body, due_ms })
+        (message, Sent { body, due_ms, receipt: None })
     }
 
     async fn send(&mut self, step: &Step) -> Outcomes {
-        let Step::Send { producer, label, message, messages, count, mode, sharding_key, timeout_ms, error } =
-            step
+        let Step::Send {
+            producer,
+            label,
+            message,
+            messages,
+            count,
+            mode,
+            sharding_key,
+            end,
+            timeout_ms,
+            error,
+        } = step
         else {
             unreachable!("called for a send")
         };
@@ -332,8 +339,7 @@ impl Run<'_> {
         let specs = message.iter().flat_map(|spec| std::iter::repeat_n(spec, *count)).chain(messages);
         let made: Vec<(Message, Sent)> =
             specs.enumerate().map(|(number, spec)| self.message(spec, label, number)).collect();
-        let (made, sent): (Vec<Message>, Vec<Sent>) = made.into_iter().unzip();
-        self.sent.entry(label.into()).or_default().extend(sent);
+        let (made, mut sent): (Vec<Message>, Vec<Sent>) = made.into_iter().unzip();
 
         let send_one = async |message: Message| match (sharding_key, timeout) {
             (Some(key), timeout) => producer.send_by_key(message, key, timeout).await,
@@ -342,8 +348,8 @@ impl Run<'_> {
         };
         match mode {
             Mode::Each => {
-                for message in made {
-                    check(send_one(message).await, error.as_ref())?;
+                for (message, sent) in made.into_iter().zip(&mut sent) {
+                    sent.receipt = self.check(send_one(message).await, error.as_ref())?;
                 }
             }
             Mode::Concurrent => {
@@ -353,19 +359,38 @@ impl Run<'_> {
                     sends.spawn(async move { producer.send(message).await });
                 }
                 while let Some(result) = sends.join_next().await {
-                    check(result.map_err(|e| e.to_string())?, error.as_ref())?;
+                    self.check(result.map_err(|e| e.to_string())?, error.as_ref())?;
                 }
             }
             Mode::OneWay => {
                 for message in made {
-                    check(producer.send_one_way(message).await, error.as_ref())?;
+                    self.check(producer.send_one_way(message).await, error.as_ref())?;
                 }
             }
             Mode::Batch => {
-                check(producer.send_batch(made, timeout).await, error.as_ref())?;
+                self.check(producer.send_batch(made, timeout).await, error.as_ref())?;
+            }
+            Mode::Transaction => {
+                for message in made {
+                    let begun = producer.send_transaction(message).await;
+                    let Some(transaction) = self.check(begun, error.as_ref())? else { continue };
+                    let ended = match resolution(end.unwrap_or(End::Commit)) {
+                        TransactionResolution::Commit => transaction.commit().await,
+                        TransactionResolution::Rollback => transaction.rollback().await,
+                        TransactionResolution::Unknown => Ok(()),
+                    };
+                    ended.map_err(|e| e.to_string())?;
+                }
             }
         }
+        self.sent.entry(label.into()).or_default().extend(sent);
         Ok(())
+    }
+
+    /// What was sent under these labels.
+    pub fn sent_as(&self, labels: &[String]) -> Result<Vec<Sent>, String> {
+        let of = |label| self.sent.get(label).ok_or_else(|| format!("nothing was sent as {label}"));
+        Ok(labels.iter().map(of).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().cloned().collect())
     }
 
     async fn expect(&mut self, step: &Step) -> Outcomes {
@@ -373,11 +398,7 @@ impl Run<'_> {
         else {
             unreachable!("called for an expectation")
         };
-        let mut expected: Vec<Sent> = Vec::new();
-        for label in of {
-            expected
-                .extend(self.sent.get(label).ok_or_else(|| format!("nothing was sent as {label}"))?.clone());
-        }
+        let expected = self.sent_as(of)?;
         let wanted: HashSet<&[u8]> = expected.iter().map(|sent| sent.body.as_slice()).collect();
         let all_there = |arrivals: &[Arrival]| {
             let seen: HashSet<&[u8]> = arrivals.iter().map(|arrival| &arrival.message.body[..]).collect();
@@ -411,7 +432,7 @@ impl Run<'_> {
         }
         for arrival in &arrivals {
             if let Some(view) = view {
-                check_view(view, arrival)?;
+                check_view(view, &arrival.message)?;
             }
             let due = expected
                 .iter()
@@ -424,7 +445,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn check_lateness(&self, lateness: i64, late_ok: bool) -> Outcomes {
+    pub fn check_lateness(&self, lateness: i64, late_ok: bool) -> Outcomes {
         if lateness < 0 {
             return Err(format!("a message arrived {} ms early", -lateness));
         }
@@ -435,10 +456,31 @@ impl Run<'_> {
     }
 }
 
-fn check_view(view: &ViewSpec, arrival: &Arrival) -> Outcomes {
-    let message = &arrival.message;
+/// What a consumer of a step wants.
+pub fn filter_of(tags: Option<&String>, sql: Option<&String>) -> FilterExpression {
+    match (sql, tags) {
+        (Some(sql), _) => FilterExpression::Sql92(sql.clone()),
+        (None, Some(tags)) => FilterExpression::Tag(tags.clone()),
+        (None, None) => FilterExpression::all(),
+    }
+}
+
+/// How the transaction of a step ends.
+fn resolution(end: End) -> TransactionResolution {
+    match end {
+        End::Commit => TransactionResolution::Commit,
+        End::Rollback => TransactionResolution::Rollback,
+        End::None => TransactionResolution::Unknown,
+    }
+}
+
+pub fn check_view(view: &ViewSpec, message: &MessageView) -> Outcomes {
     if view.tag.as_deref().is_some_and(|tag| message.tag() != Some(tag)) {
         return Err(format!("the tag is {:?}, expected {:?}", message.tag(), view.tag));
+    }
+    let group = view.message_group.as_deref();
+    if group.is_some() && message.message_group() != group {
+        return Err(format!("the message group is {:?}, expected {group:?}", message.message_group()));
     }
     if let Some(keys) = &view.keys {
         let got: Vec<&str> = message.keys().collect();
@@ -459,6 +501,6 @@ fn check_view(view: &ViewSpec, arrival: &Arrival) -> Outcomes {
     }
 }
 
-fn text(body: &[u8]) -> String {
+pub fn text(body: &[u8]) -> String {
     String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned()
 }
