@@ -2,6 +2,7 @@
 //! environment. The other servers of the tests know no users, so this is apart from the shared scenarios.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+use std::process::Command;
 use std::time::Duration;
 
 use tminus::options::ClientOptions;
@@ -20,15 +21,28 @@ fn options(address: &str, user: Option<Credentials>) -> ClientOptions {
 
 #[tokio::test]
 async fn only_the_right_key_is_served() {
+    only_the_right_key("remoting", "").await;
+}
+
+#[tokio::test]
+async fn only_the_right_key_is_served_over_grpc() {
+    only_the_right_key("grpc", "_PROXY").await;
+}
+
+async fn only_the_right_key(protocol: &str, server: &str) {
     let variable = |name: &str| std::env::var(format!("TMINUS_TEST_APACHE{name}"));
     let (Ok(address), Ok(access), Ok(secret)) =
-        (variable(""), variable("_ACCESS_KEY"), variable("_SECRET_KEY"))
+        (variable(server), variable("_ACCESS_KEY"), variable("_SECRET_KEY"))
     else {
         println!("skipped: no Apache RocketMQ with users; `make test-apache` starts one");
         return;
     };
+    let address = format!("{protocol}://{address}");
     let right = Credentials::new(&access, &secret);
-    let topic = format!("acl-{}", std::process::id());
+    let topic = format!("acl-{protocol}-{}", std::process::id());
+    let harness = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/apache/server.py");
+    let made = Command::new("python3").args([harness, "topic", "--name", &topic, "--type", "MIXED"]).status();
+    assert!(made.unwrap().success());
 
     let wrong = [None, Some(Credentials::new(&access, "a guess")), Some(Credentials::new("nobody", &secret))];
     for user in wrong {
