@@ -1,7 +1,7 @@
 //! Scheduled messages arrive on time: none early, none lost, and how late. Alone in its program, so that no other test
 //! runs beside the measurement.
 #![cfg(feature = "broker")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
