@@ -116,8 +116,8 @@ unsafe fn submit(
 
 /// Takes up to `max` (1..=32) messages and hides them from the group for `invisible_ms` (10 s to 12 h); acknowledge them by
 /// `(*batch)->handles`. Waits at most `wait_ms` for the first one, negative: as the options say; if none came it is
-/// `TMINUS_OK` with `*batch` NULL. Free the batch with `tminus_batch_free`. What a cancelled receive was given comes again
-/// after `invisible_ms`.
+/// `TMINUS_OK` with `*batch` NULL. Free the batch with `tminus_batch_free`. What was on its way to a cancelled receive goes
+/// to the next one.
 ///
 /// # Safety
 /// Pointers are NULL or valid as their types say; `batch` and `error` are places for one pointer.
