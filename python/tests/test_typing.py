@@ -44,7 +44,13 @@ def test_the_wheel_holds_both_packages():
     names = {str(file) for file in files("tminus") or ()}
     if "tminus/__init__.py" not in names:
         pytest.skip("an editable installation, not a wheel")
-    assert {"tminus/py.typed", "tminus/_native.pyi", "rocketmq/py.typed", "rocketmq/client.py"} <= names
+    assert {
+        "tminus/py.typed",
+        "tminus/_native.pyi",
+        "tminus/aio/__init__.py",
+        "rocketmq/py.typed",
+        "rocketmq/client.py",
+    } <= names
     assert not [name for name in names if "/test_" in name]
 
 
