@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use tminus::{ErrorKind, Message, Outcome, Producer, ProducerOptions, TransactionResolution, clock};
+use tminus::{
+    Credentials, ErrorKind, Message, Outcome, Producer, ProducerOptions, TransactionResolution, clock,
+};
 
 /// The proxy's endpoint, if there is one.
 fn proxy() -> Option<String> {
@@ -29,22 +31,47 @@ fn topic(kind: &str) -> String {
     name
 }
 
+/// The user of a server that knows users.
+fn user() -> Option<Credentials> {
+    let variable = |name: &str| std::env::var(format!("TMINUS_TEST_APACHE_{name}")).ok();
+    Some(Credentials::new(variable("ACCESS_KEY")?, variable("SECRET_KEY")?))
+}
+
+fn options(endpoint: &str) -> ProducerOptions {
+    let mut options = ProducerOptions::new(endpoint).unwrap();
+    options.client.credentials = user();
+    options
+}
+
 async fn producer(endpoint: &str) -> Producer {
-    Producer::start(ProducerOptions::new(endpoint).unwrap()).await.unwrap()
+    Producer::start(options(endpoint)).await.unwrap()
+}
+
+#[tokio::test]
+async fn apache_serves_the_right_key_only() {
+    let (Some(endpoint), Some(user)) = (proxy(), user()) else { return };
+    let guess = Credentials { secret_key: "a guess".into(), ..user };
+    for wrong in [None, Some(guess), Some(Credentials::new("nobody", "a guess"))] {
+        let mut options = options(&endpoint);
+        options.client.credentials = wrong.clone();
+        let error = match Producer::start(options).await {
+            Ok(producer) => producer.send(Message::new("orders", "secret")).await.unwrap_err(),
+            Err(error) => error,
+        };
+        let got = (error.kind(), error.outcome());
+        assert_eq!(got, (ErrorKind::PermissionDenied, Outcome::NotSent), "{wrong:?}: {error}");
+        println!("{error}");
+    }
 }
 
 #[tokio::test]
 async fn apache_takes_every_type_of_message() {
     let Some(endpoint) = proxy() else { return };
-    let begun = clock::instant();
     let producer = producer(&endpoint).await;
-    println!("start {:?}", begun.elapsed());
 
     let normal = topic("NORMAL");
-    let begun = clock::instant();
     let receipt =
         producer.send(Message::new(&normal, "body").tag("A").keys(["k"]).property("c", "red")).await;
-    println!("first send {:?}", begun.elapsed());
     let receipt = receipt.unwrap();
     assert_eq!((receipt.message_id.len(), receipt.queue.id), (32, -1));
     let batch: Vec<Message> = ["a", "b", "c"].map(|body| Message::new(&normal, body)).into();
@@ -87,7 +114,7 @@ async fn apache_takes_every_type_of_message() {
 
     let begun = clock::instant();
     producer.shutdown().await;
-    println!("stop {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_millis(100), "stop: {:?}", begun.elapsed());
 }
 
 #[tokio::test]
