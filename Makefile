@@ -10,7 +10,7 @@ GOLIB   := go/internal/capi/lib/$(shell $(GO) env GOOS)_$(shell $(GO) env GOARCH
 APACHE  := $(PYTHON) core/tests/apache/server.py
 
 .PHONY: build demo test check bench bench-apache core-lib wheel examples \
-        test-rust test-go test-python test-examples test-apache conformance \
+        test-rust test-go test-python test-examples test-apache conformance conformance-acl \
         check-rust check-go check-python format bless clean
 
 ## Usable in place: target/release/tminus, the C library where go/ and examples/c link it, .venv with the wheel.
@@ -59,15 +59,20 @@ test-examples: build examples
 ## The same scenarios and the documents' programs against Apache RocketMQ 5.5.0, started and stopped here.
 test-apache: build examples
 	@if reason=$$($(APACHE) available); then $(APACHE) run -- $(MAKE) conformance && \
-	  $(APACHE) run --acl -- $(CARGO) test --locked -p tminus --all-features --test apache_acl; \
+	  $(APACHE) run --acl -- $(MAKE) conformance-acl; \
 	elif [ "$$CI" = true ]; then echo "$$reason"; exit 1; else echo "skipped, Apache RocketMQ: $$reason"; fi
 
 conformance:
 	$(CARGO) test --locked -p tminus --all-features --test scenarios
 	$(CARGO) test --locked -p tminus --all-features --test broker conformance
+	$(CARGO) test --locked -p tminus --all-features --test producer --test consumer grpc_apache
 	cd go && $(GO) test -count=1 -run Scenarios ./...
 	$(VENV)/bin/pytest python/tests/test_scenarios.py
 	$(VENV)/bin/pytest examples -k apache
+
+conformance-acl:
+	$(CARGO) test --locked -p tminus --all-features --test apache_acl
+	$(CARGO) test --locked -p tminus --all-features --test producer grpc_apache
 
 ## Lints and drift.
 check: check-rust check-go check-python
