@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::push::PushSource;
+use super::source::PushSource;
 use crate::client::receive::Running;
 use crate::codec::grpc::proto::QueryAssignmentRequest;
 use crate::error::{ErrorKind, Result};

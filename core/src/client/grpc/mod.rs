@@ -15,6 +15,7 @@ mod sender;
 mod session;
 mod settings;
 mod simple;
+mod source;
 mod transaction;
 
 pub(super) use push::Push;

@@ -1,34 +1,26 @@
-//! The push consumer over gRPC: what the engine needs of the protocol, and its beginning and end.
+//! The push consumer over gRPC: its subscriptions, its beginning and its end, and what servers ask of it.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{Notify, watch};
-use tokio::time::timeout;
+use tokio::sync::Notify;
 
 use super::agent::Agent;
 use super::assignment;
-use super::receiver::{LARGEST_BATCH, Receiver, SHORTEST_POLL, Wanted};
+use super::receiver::LARGEST_BATCH;
 use super::session::ServerCommand;
-use super::settings::{Agreed, Role};
+use super::settings::Role;
+use super::source::PushSource;
 use crate::client::delivery::Deliveries;
-use crate::client::receive::{Engine, Limits, Running, Source, Tuning};
-use crate::client::simple::{ReceiptHandle, Received};
+use crate::client::receive::{Engine, Limits, Running, Tuning};
 use crate::codec::grpc::decode_message;
-use crate::error::{Error, ErrorKind, Outcome, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::message::MessageQueue;
 use crate::options::{
     ConsumeFrom, ConsumeResult, FilterExpression, MessageModel, Protocol, PushConsumerOptions,
 };
-use crate::route::ProxyQueue;
-use crate::transport::grpc::uuid;
-
-/// An SQL92 expression that is not refused by now is one that the server could read.
-const FILTER_CHECK: Duration = Duration::from_millis(100);
 
 /// A push consumer. Dropped without a shutdown it ends at once, without a word to the server.
 pub(crate) struct Push {
@@ -36,29 +28,6 @@ pub(crate) struct Push {
     source: Arc<PushSource>,
     /// Rung when the queues have to be asked for.
     assignment_due: Arc<Notify>,
-}
-
-/// What the engine receives from and acknowledges to.
-pub(crate) struct PushSource {
-    pub(super) receiver: Receiver,
-    settings: watch::Receiver<Agreed>,
-    /// Deliveries that the options allow, if they say.
-    max_attempts: Option<i32>,
-    long_poll: Duration,
-    group: String,
-    state: Mutex<State>,
-    /// Rung when a filter was refused.
-    refused: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    subscriptions: BTreeMap<String, Arc<FilterExpression>>,
-    queues: HashMap<MessageQueue, Arc<ProxyQueue>>,
-    /// The ids of receives whose answers got lost.
-    lost: HashMap<MessageQueue, String>,
-    /// Why the server cannot read the filter of a topic.
-    unreadable: HashMap<String, String>,
 }
 
 impl Push {
@@ -78,25 +47,12 @@ impl Push {
         let (group, fifo) = (group.clone(), options.orderly);
         let role = Role::PushConsumer { group: group.clone(), fifo, subscriptions: subscriptions.clone() };
         let agent = Agent::start(client, role, Vec::new()).await?;
-        let settings = agent.settings();
-        let agreed = settings.borrow().clone();
+        let agreed = agent.settings().borrow().clone();
         if fifo && !agreed.fifo {
             agent.shutdown().await;
             return Err(keeps_no_order(&group));
         }
-        let state = State {
-            subscriptions: subscriptions.iter().map(|(t, f)| (t.clone(), Arc::new(f.clone()))).collect(),
-            ..State::default()
-        };
-        let source = Arc::new(PushSource {
-            receiver: Receiver::new(agent, group.clone()),
-            settings,
-            max_attempts: options.max_reconsume_times.checked_add(1).filter(|attempts| *attempts > 0),
-            long_poll: options.long_poll,
-            group: group.clone(),
-            state: Mutex::new(state),
-            refused: Notify::new(),
-        });
+        let source = Arc::new(PushSource::new(agent, &options));
         let batch = options.pull_batch.min(agreed.receive_batch);
         let tuning = Tuning {
             group,
@@ -159,20 +115,8 @@ impl Push {
         topic: &str,
         filter: Option<Arc<FilterExpression>>,
     ) -> Option<Arc<FilterExpression>> {
-        let (before, same) = {
-            let mut state = self.source.lock();
-            state.unreadable.remove(topic);
-            let same = state.subscriptions.get(topic) == filter.as_ref();
-            let before = match filter {
-                Some(filter) => state.subscriptions.insert(topic.to_owned(), filter),
-                None => state.subscriptions.remove(topic),
-            };
-            if !same {
-                state.queues.retain(|queue, _| queue.topic != topic);
-            }
-            (before, same)
-        };
-        if !same {
+        let (before, changed) = self.source.set_filter(topic, filter);
+        if changed {
             self.engine.forget(topic);
             self.agent().set_subscriptions(self.source.subscriptions());
         }
@@ -244,120 +188,6 @@ async fn obey(source: Arc<PushSource>, engine: Arc<Running<PushSource>>) {
             Ok(ServerCommand::RecoverTransaction { .. }) => {}
             Err(_) => return,
         }
-    }
-}
-
-impl PushSource {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn group(&self) -> &str {
-        &self.group
-    }
-
-    pub(super) fn topics(&self) -> Vec<String> {
-        self.lock().subscriptions.keys().cloned().collect()
-    }
-
-    fn subscriptions(&self) -> Vec<(String, FilterExpression)> {
-        let subscriptions = &self.lock().subscriptions;
-        subscriptions.iter().map(|(topic, filter)| (topic.clone(), (**filter).clone())).collect()
-    }
-
-    /// Gives the server the time to refuse the SQL92 expression for `topic`, which it reads with the first receive.
-    ///
-    /// # Errors
-    /// `InvalidArgument` if it does.
-    async fn check_filter(&self, operation: &'static str, topic: &str) -> Result<()> {
-        let by_sql = self
-            .lock()
-            .subscriptions
-            .get(topic)
-            .is_some_and(|filter| matches!(**filter, FilterExpression::Sql92(_)));
-        if !by_sql {
-            return Ok(());
-        }
-        let refused = async {
-            loop {
-                let rung = self.refused.notified();
-                if let Some(why) = self.lock().unreadable.get(topic) {
-                    return Error::new(ErrorKind::InvalidArgument, operation, why);
-                }
-                rung.await;
-            }
-        };
-        match timeout(FILTER_CHECK, refused).await {
-            Ok(error) => Err(error),
-            Err(_) => Ok(()),
-        }
-    }
-
-    /// Takes over the queues of `topic`; `false` if it is not subscribed to.
-    pub(super) fn assign(&self, topic: &str, queues: HashMap<MessageQueue, Arc<ProxyQueue>>) -> bool {
-        let mut state = self.lock();
-        if !state.subscriptions.contains_key(topic) {
-            return false;
-        }
-        state.queues.retain(|queue, _| queue.topic != topic);
-        state.queues.extend(queues);
-        true
-    }
-
-    fn max_attempts(&self) -> i32 {
-        let servers = self.settings.borrow().max_attempts;
-        self.max_attempts.map_or(servers, |own| own.min(servers))
-    }
-}
-
-impl Source for PushSource {
-    async fn receive(&self, queue: &MessageQueue, max: usize) -> (Vec<Received>, Result<()>) {
-        let (assigned, filter, attempt_id) = {
-            let mut state = self.lock();
-            let attempt_id = state.lost.remove(queue).unwrap_or_else(uuid);
-            match (state.queues.get(queue).cloned(), state.subscriptions.get(&queue.topic).cloned()) {
-                (Some(assigned), Some(filter)) => (assigned, filter, attempt_id),
-                _ => return (Vec::new(), Ok(())),
-            }
-        };
-        let long_poll = self.long_poll.min(self.settings.borrow().long_poll).max(SHORTEST_POLL);
-        let wanted = Wanted {
-            topic: &queue.topic,
-            queue: &assigned,
-            filter: &filter,
-            max,
-            invisible: None,
-            long_poll,
-            attempt_id: attempt_id.clone(),
-        };
-        let (messages, result) = self.receiver.receive(wanted).await;
-        match &result {
-            Err(error) if error.outcome() == Outcome::MaybeSent => {
-                self.lock().lost.insert(queue.clone(), attempt_id);
-            }
-            Err(error) if error.kind() == ErrorKind::InvalidArgument => {
-                self.lock().unreadable.insert(queue.topic.clone(), error.text().to_owned());
-                self.refused.notify_waiters();
-            }
-            _ => {}
-        }
-        (messages, result)
-    }
-
-    async fn ack(&self, receipts: &[ReceiptHandle]) -> Vec<Result<()>> {
-        self.receiver.ack(receipts).await
-    }
-
-    async fn hide(&self, receipt: &ReceiptHandle, after: Duration, untouched: bool) -> Result<()> {
-        self.receiver.change_invisible(receipt, after, untouched).await.map(drop)
-    }
-
-    async fn give_up(&self, receipt: &ReceiptHandle, attempt: i32) -> Result<()> {
-        self.receiver.give_up(receipt, attempt, self.max_attempts()).await
-    }
-
-    fn retry_after(&self, attempt: i32) -> Option<Duration> {
-        (attempt < self.max_attempts()).then(|| self.settings.borrow().backoff.after(attempt))
     }
 }
 
