@@ -63,11 +63,11 @@ test-apache: build examples
 	elif [ "$$CI" = true ]; then echo "$$reason"; exit 1; else echo "skipped, Apache RocketMQ: $$reason"; fi
 
 conformance:
-	$(CARGO) test --locked -p tminus --all-features --test scenarios
+	$(CARGO) test --locked -p tminus --all-features --test scenarios apache
 	$(CARGO) test --locked -p tminus --all-features --test broker conformance
 	$(CARGO) test --locked -p tminus --all-features --test producer --test consumer grpc_apache
-	cd go && $(GO) test -count=1 -run Scenarios ./...
-	$(VENV)/bin/pytest python/tests/test_scenarios.py
+	cd go && $(GO) test -count=1 -run ScenariosOnApache ./...
+	$(VENV)/bin/pytest python/tests/test_scenarios.py -k apache
 	$(VENV)/bin/pytest examples -k apache
 
 conformance-acl:
