@@ -54,28 +54,3 @@ async fn dropped_without_a_shutdown_nothing_is_left() {
     }
     until("no task is left", || left().0 <= before).await;
 }
-
-#[tokio::test]
-async fn a_thousand_starts_and_stops_leave_nothing() {
-    let broker = broker_with(1).await;
-    let listener = |_: MessageView| async { ConsumeResult::Success };
-    let cycle = async |push: bool| {
-        if push {
-            PushConsumer::start(options(&broker), listener).await.unwrap().shutdown().await;
-        } else {
-            simple(&broker).await.shutdown().await;
-        }
-    };
-    cycle(true).await;
-    cycle(false).await;
-    until("the broker has seen them go", || left().0 < 10).await;
-    let before = left();
-    for round in 0..1000 {
-        cycle(round % 2 == 0).await;
-    }
-    until("nothing is left", || {
-        let now = left();
-        now.0 <= before.0 && now.1 <= before.1
-    })
-    .await;
-}

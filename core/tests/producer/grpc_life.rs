@@ -5,7 +5,6 @@ use std::time::Duration;
 use tminus::broker::{Broker, BrokerOptions, Fault, TELEMETRY};
 use tminus::codec::remoting::codes::request;
 use tminus::{Error, ErrorKind, Outcome, Producer, ProducerOptions, clock};
-use tokio::runtime::Handle;
 
 use crate::support::{broker, dead_port, message};
 
@@ -132,35 +131,6 @@ async fn a_server_that_does_not_take_the_sign_off_holds_nobody_up() {
 }
 
 /// The official Go client kept 11 goroutines and a socket of every cycle.
-#[tokio::test]
-async fn a_thousand_cycles_leave_nothing_behind() {
-    let broker = broker().await;
-    let tasks = || Handle::current().metrics().num_alive_tasks();
-    let sockets = || std::fs::read_dir("/proc/self/fd").unwrap().count();
-    producer(&broker).await.shutdown().await;
-    until("the first cycle is through", || tasks() <= 3).await;
-    let before = tasks();
-    let open = sockets();
-    for cycle in 0..1000 {
-        let producer = producer(&broker).await;
-        if cycle % 10 == 0 {
-            producer.queues("orders").await.unwrap();
-        }
-        match cycle % 4 {
-            0 => drop(producer),
-            _ => producer.shutdown().await,
-        }
-    }
-    // The broker's side of the connections ends a moment later; other tests have sockets too.
-    until("tasks are left", || tasks() <= before).await;
-    assert!(sockets() < open + 100, "{} sockets, {open} before", sockets());
-    for _ in 0..20 {
-        let options = ProducerOptions::new(&format!("grpc://{}", dead_port().await)).unwrap();
-        Producer::start(options).await.unwrap_err();
-    }
-    until("tasks of failed starts are left", || tasks() <= before).await;
-}
-
 #[tokio::test]
 async fn any_proxy_that_answers_will_do() {
     let broker = broker().await;
