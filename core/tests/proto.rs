@@ -11,7 +11,8 @@ type Choice = fn(Builder) -> Builder;
 
 const PACKAGE: &str = "apache.rocketmq.v2";
 
-/// Generated file, and what it holds: messages, the server's trait. The client frames its calls itself.
+/// Generated file, and what it holds: messages, the server's trait. The client needs no stub: `transport/grpc/rpc.rs` lists its
+/// calls.
 const FILES: [(&str, Choice); 2] = [
     ("src/codec/grpc/proto.rs", |builder| builder.build_client(false).build_server(false)),
     ("src/broker/handlers/grpc/service.rs", |builder| messages_elsewhere(builder).build_client(false)),
