@@ -110,7 +110,7 @@ fn short(request: ReceiveMessageRequest) -> ReceiveMessageRequest {
 
 async fn observe_handles(server: &mut Server, group: &str, topic: &str) -> Vec<String> {
     let mut all = Vec::new();
-    let mut consumer = Consumer::of(server.address(), "observer", group, topic).await;
+    let mut consumer = Consumer::of(server.address(), &format!("observer-{group}"), group, topic).await;
     consumer.peer = consumer.peer.with("grpc-timeout", DEADLINE);
     let request = || short(consumer.request());
     server.send(topic, false, &["a", "b"]).await;
@@ -166,9 +166,10 @@ async fn observe_handles(server: &mut Server, group: &str, topic: &str) -> Vec<S
     all
 }
 
+// A client id is one client: the proxy keeps settings by it, and tests run side by side.
 async fn observe_order(server: &mut Server, group: &str, topic: &str) -> Vec<String> {
     let mut all = Vec::new();
-    let mut consumer = Consumer::of(server.address(), "observer", group, topic).await;
+    let mut consumer = Consumer::of(server.address(), &format!("observer-{group}"), group, topic).await;
     consumer.peer = consumer.peer.with("grpc-timeout", DEADLINE);
     let attempt =
         |id: &str| ReceiveMessageRequest { attempt_id: Some(id.into()), ..short(consumer.request()) };
