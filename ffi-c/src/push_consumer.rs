@@ -16,7 +16,7 @@ use crate::error::{tminus_error_t, tminus_status_t};
 use crate::message_queue::{self, tminus_message_queues_t};
 use crate::push_consumer_options::{self, tminus_push_consumer_options_t};
 use crate::queue::tminus_queue_t;
-use crate::subscription::tminus_subscription_t;
+use crate::subscription::{self, tminus_subscription_t};
 
 /// Consumes topics as a member of a group. Any thread may use it.
 pub struct tminus_push_consumer_t {
@@ -75,9 +75,7 @@ pub unsafe extern "C" fn tminus_push_consumer_subscribe(
         // SAFETY: the host passes a live consumer, NULL or a readable subscription, and NULL or a live token.
         unsafe {
             let consumer = borrow(consumer, "subscribe")?;
-            let subscription =
-                subscription.as_ref().ok_or_else(|| invalid("subscribe", "the subscription is NULL"))?;
-            let (topic, filter) = subscription.copy("subscribe")?;
+            let (topic, filter) = subscription::copy_one(subscription, "subscribe")?;
             block_on(cancel, "subscribe", Outcome::NotSent, consumer.consumer.subscribe(&topic, filter))
         }
     })

@@ -6,10 +6,10 @@ use tminus_core::{Outcome, SimpleConsumer};
 use crate::boundary::{Handle, Out, block_on, borrow, call, quietly, take};
 use crate::cancel::tminus_cancel_t;
 use crate::client::tminus_client_options_t;
-use crate::data::{invalid, tminus_str_t};
+use crate::data::tminus_str_t;
 use crate::error::{tminus_error_t, tminus_status_t};
 use crate::simple_consumer_options::{self, tminus_simple_consumer_options_t};
-use crate::subscription::tminus_subscription_t;
+use crate::subscription::{self, tminus_subscription_t};
 
 /// Receives messages when asked, and hides them from the rest of the group until they are acknowledged or their invisible
 /// duration ends. Any thread may use it.
@@ -68,9 +68,7 @@ pub unsafe extern "C" fn tminus_simple_consumer_subscribe(
         // SAFETY: the host passes a live consumer, NULL or a readable subscription, and NULL or a live token.
         unsafe {
             let consumer = borrow(consumer, "subscribe")?;
-            let subscription =
-                subscription.as_ref().ok_or_else(|| invalid("subscribe", "the subscription is NULL"))?;
-            let (topic, filter) = subscription.copy("subscribe")?;
+            let (topic, filter) = subscription::copy_one(subscription, "subscribe")?;
             block_on(cancel, "subscribe", Outcome::NotSent, consumer.consumer.subscribe(&topic, filter))
         }
     })

@@ -20,6 +20,22 @@ pub struct tminus_subscription_t {
     pub reserved: i32,
 }
 
+/// Copies the one subscription that a call adds.
+///
+/// # Safety
+/// `subscription` is NULL, or readable with its texts.
+pub(crate) unsafe fn copy_one(
+    subscription: *const tminus_subscription_t,
+    operation: &'static str,
+) -> Result<(String, FilterExpression)> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let subscription =
+            subscription.as_ref().ok_or_else(|| invalid(operation, "the subscription is NULL"))?;
+        subscription.copy(operation)
+    }
+}
+
 impl tminus_subscription_t {
     /// Copies the input.
     ///

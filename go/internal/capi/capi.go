@@ -142,6 +142,14 @@ func closed(operation string) error {
 	return &Failure{Kind: KindClosed, Operation: operation, Text: operation + ": it was closed; make a new one"}
 }
 
+// unlessClosed is err, but nil for an object that was closed before.
+func unlessClosed(err error) error {
+	if f, ok := err.(*Failure); ok && f.Kind == KindClosed {
+		return nil
+	}
+	return err
+}
+
 // handle guards a pointer to an object of the core: calls share it, the free waits for them and comes last.
 type handle[P comparable] struct {
 	mutex   sync.RWMutex

@@ -280,8 +280,5 @@ func (p *Producer) Close(ctx context.Context) error {
 		})
 	})
 	p.free(freeProducer)
-	if f, ok := err.(*Failure); ok && f.Kind == KindClosed {
-		return nil
-	}
-	return err
+	return unlessClosed(err)
 }

@@ -221,8 +221,5 @@ func (c *SimpleConsumer) Close(ctx context.Context) error {
 		})
 	})
 	c.free(freeSimpleConsumer)
-	if f, ok := err.(*Failure); ok && f.Kind == KindClosed {
-		return nil
-	}
-	return err
+	return unlessClosed(err)
 }
