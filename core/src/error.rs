@@ -80,6 +80,11 @@ kinds! {
     /// The topic does not take this type of message (normal, FIFO, delay, transaction, priority); the text names both
     /// types and the command that changes the topic.
     TopicTypeMismatch = 25, "topic_type_mismatch";
+    /// The server does not take the time of the request: the clock of this machine or its own is wrong.
+    ClockSkew = 26, "clock_skew";
+    /// No message came within the wait. Only the calls of [`HttpClient`](crate::HttpClient) report it; elsewhere nothing
+    /// received is no error.
+    MessageNotFound = 27, "message_not_found";
 }
 
 /// What is known about the message when a send fails.
@@ -95,6 +100,20 @@ pub enum Outcome {
     Done = 2,
 }
 
+/// What an ApsaraMQ HTTP server answered instead of success, in its own words (an `Error` document, or one `Error` of an
+/// `Errors` document). Where a middle box answered, the codes are empty and the message is the beginning of its page.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Refusal {
+    /// `TopicNotExist`, `SignatureDoesNotMatch`, `MessageNotExist`, …; empty if the answer was no document.
+    pub code: String,
+    /// The server's explanation, or up to 200 characters of an answer that was no document.
+    pub message: String,
+    /// Id of the request, for the service's support; empty if there was none.
+    pub request_id: String,
+    /// URL of the server; empty if it did not say.
+    pub host_id: String,
+}
+
 /// An error: its kind, the operation, the server's code if one answered, and what became of the message.
 ///
 /// `Display` reads "operation: text (response code n)" and ends with what to do, where that is known.
@@ -104,6 +123,7 @@ pub struct Error {
     operation: &'static str,
     text: String,
     response_code: Option<i32>,
+    refusal: Option<Box<Refusal>>,
     outcome: Outcome,
     retryable: bool,
     #[source]
@@ -126,13 +146,20 @@ impl Error {
             operation,
             text: text.into(),
             response_code: None,
+            refusal: None,
             outcome: Outcome::NotSent,
             retryable,
             source: None,
         }
     }
 
-    /// Adds the RocketMQ response code the server answered with.
+    /// Adds what an ApsaraMQ HTTP server answered.
+    pub fn with_refusal(mut self, refusal: Refusal) -> Self {
+        self.refusal = Some(Box::new(refusal));
+        self
+    }
+
+    /// Adds the RocketMQ response code, or the HTTP status, that the server answered with.
     pub fn with_response_code(mut self, code: i32) -> Self {
         self.response_code = Some(code);
         self
@@ -171,9 +198,14 @@ impl Error {
         &self.text
     }
 
-    /// The RocketMQ response code, if a server answered.
+    /// The response code, if a server answered: RocketMQ's, that of the gRPC protocol, or over ApsaraMQ HTTP the status.
     pub fn response_code(&self) -> Option<i32> {
         self.response_code
+    }
+
+    /// What an ApsaraMQ HTTP server answered, in its own words.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        self.refusal.as_deref()
     }
 
     /// What is known about the message.

@@ -23,14 +23,15 @@ pub mod runtime;
 mod transport;
 
 pub use api::{
-    Deliveries, Delivery, Producer, PushConsumer, ReceiptHandle, Received, SendReceipt, SendStatus,
-    Settlement, SimpleConsumer, Transaction, TransactionAnswer, TransactionCheck, TransactionChecks,
-    TransactionResolution,
+    ConsumeMode, Consumed, Deliveries, Delivery, HttpClient, HttpConsume, Producer, PushConsumer,
+    ReceiptHandle, Received, SendReceipt, SendStatus, Settlement, SimpleConsumer, Transaction,
+    TransactionAnswer, TransactionCheck, TransactionChecks, TransactionResolution,
 };
 pub use clock::Clock;
-pub use error::{Error, ErrorKind, Outcome, Result};
+pub use error::{Error, ErrorKind, Outcome, Refusal, Result};
 pub use message::{DeliveryTime, Message, MessageQueue, MessageView};
 pub use options::{
-    ClientOptions, ConsumeFrom, ConsumeResult, Credentials, Endpoint, FilterExpression, MessageModel,
-    ProducerOptions, PushConsumerOptions, SimpleConsumerOptions, TlsOptions,
+    BodyEncoding, ClientOptions, ConsumeFrom, ConsumeResult, Credentials, Endpoint, FilterExpression,
+    HttpProxy, MessageModel, ProducerOptions, PushConsumerOptions, SharedCredentials, SimpleConsumerOptions,
+    TlsOptions,
 };

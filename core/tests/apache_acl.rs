@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 fn options(address: &str, user: Option<Credentials>) -> ClientOptions {
     let mut options = ClientOptions::new(address).unwrap();
-    options.credentials = user;
+    options.credentials = user.map(Into::into);
     options
 }
 

@@ -93,7 +93,7 @@ pub(crate) fn give(batch: Batch) -> *mut tminus_batch_t {
                 .collect(),
         )),
         Batch::Received(received) => {
-            for Received { message, receipt, corrupted } in received {
+            for Received { message, receipt, corrupted, .. } in received {
                 messages.push(lend(message, corrupted));
                 receipts.push(receipt);
             }

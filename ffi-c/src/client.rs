@@ -173,7 +173,7 @@ pub(crate) unsafe fn copy(
     unsafe {
         let given = read(given, operation)?;
         let mut options = ClientOptions::new(given.endpoint.read("endpoint", operation)?)?;
-        options.credentials = given.credentials.copy(operation)?;
+        options.credentials = given.credentials.copy(operation)?.map(Into::into);
         options.tls = given.tls.copy(operation)?;
         options.namespace = given.name_space.read_option("name_space", operation)?.map(str::to_owned);
         options.client_id = given.client_id.read_option("client_id", operation)?.map(str::to_owned);

@@ -92,7 +92,7 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn to(self, endpoint: &str) -> PyResult<ClientOptions> {
         let mut client = ClientOptions::new(endpoint).map_err(raise)?;
-        client.credentials = self.credentials.map(|credentials| credentials.0);
+        client.credentials = self.credentials.map(|credentials| credentials.0.into());
         client.namespace = self.namespace;
         client.client_id = self.client_id;
         match self.tls {

@@ -62,7 +62,7 @@ pub(crate) struct Received {
 
 impl Received {
     pub(crate) fn new(py: Python<'_>, received: tminus::Received) -> PyResult<Self> {
-        let tminus::Received { message, receipt, corrupted } = received;
+        let tminus::Received { message, receipt, corrupted, .. } = received;
         Ok(Self { message: Py::new(py, MessageView(message))?, receipt: Current::new(receipt), corrupted })
     }
 }

@@ -5,6 +5,7 @@ mod consume;
 mod delivery;
 pub(crate) mod grpc;
 mod half;
+pub(crate) mod http;
 mod instance;
 mod members;
 mod namespace;

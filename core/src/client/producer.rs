@@ -7,7 +7,7 @@ use async_channel::Sender as Questions;
 use super::receipt::SendReceipt;
 use super::sender::{Sender, Target};
 use super::transaction::{TransactionCheck, TransactionResolution};
-use super::{Instance, TransactionChecks, grpc};
+use super::{Instance, TransactionChecks, grpc, http};
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::{Message, MessageQueue, check_group};
 use crate::options::{ProducerOptions, Protocol};
@@ -19,6 +19,7 @@ const WAITING_CHECKS: usize = 1024;
 pub(crate) enum ProducerClient {
     Remoting(Sender),
     Grpc(grpc::Sender),
+    Http(http::Sender),
 }
 
 impl ProducerClient {
@@ -32,6 +33,7 @@ impl ProducerClient {
         let client = match options.client.endpoint.protocol {
             Protocol::Remoting => Self::Remoting(start_remoting(options, questions).await?),
             Protocol::Grpc => Self::Grpc(grpc::Sender::start(options, questions).await?),
+            Protocol::Http => Self::Http(http::Sender::start(options, questions)?),
         };
         Ok((client, checks))
     }
@@ -46,6 +48,7 @@ impl ProducerClient {
         match self {
             Self::Remoting(sender) => sender.send_message(message, target, timeout).await,
             Self::Grpc(sender) => sender.send_message(message, target, timeout).await,
+            Self::Http(sender) => sender.send_message(message, target, timeout).await,
         }
     }
 
@@ -58,6 +61,7 @@ impl ProducerClient {
         match self {
             Self::Remoting(sender) => sender.send_batch(messages, timeout).await,
             Self::Grpc(sender) => sender.send_batch(messages, timeout).await,
+            Self::Http(_) => Err(Protocol::Http.lacks("send", "batch")),
         }
     }
 
@@ -66,6 +70,7 @@ impl ProducerClient {
         match self {
             Self::Remoting(sender) => sender.send_message_one_way(message).await,
             Self::Grpc(sender) => sender.send_one_way(message).await,
+            Self::Http(_) => Err(Protocol::Http.lacks("send", "send without an answer")),
         }
     }
 
@@ -74,6 +79,7 @@ impl ProducerClient {
         match self {
             Self::Remoting(sender) => sender.send_half(message).await,
             Self::Grpc(sender) => sender.send_half(message).await,
+            Self::Http(sender) => sender.send_half(message).await,
         }
     }
 
@@ -86,6 +92,7 @@ impl ProducerClient {
         match self {
             Self::Remoting(sender) => sender.end_transaction(half, resolution).await,
             Self::Grpc(sender) => sender.end_transaction(half, resolution).await,
+            Self::Http(sender) => sender.end_transaction(half, resolution).await,
         }
     }
 
@@ -94,6 +101,7 @@ impl ProducerClient {
         match self {
             Self::Remoting(sender) => sender.recall(topic, handle).await,
             Self::Grpc(sender) => sender.recall(topic, handle).await,
+            Self::Http(_) => Err(Protocol::Http.lacks("recall", "recall")),
         }
     }
 
@@ -102,6 +110,7 @@ impl ProducerClient {
         match self {
             Self::Remoting(sender) => sender.queues(topic).await,
             Self::Grpc(sender) => sender.queues(topic).await,
+            Self::Http(_) => Err(Protocol::Http.lacks("queues", "list of queues")),
         }
     }
 
@@ -110,6 +119,7 @@ impl ProducerClient {
         match self {
             Self::Remoting(sender) => sender.instance().client_id(),
             Self::Grpc(sender) => sender.agent().client_id(),
+            Self::Http(sender) => sender.client_id(),
         }
     }
 
@@ -118,6 +128,7 @@ impl ProducerClient {
         match self {
             Self::Remoting(sender) => sender.shutdown().await,
             Self::Grpc(sender) => sender.agent().shutdown().await,
+            Self::Http(sender) => sender.shutdown().await,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::consume::{Consumer, Membership, check_options, check_subscription};
 use super::delivery::Deliveries;
-use super::grpc::Push;
+use super::{grpc, http};
 use crate::error::Result;
 use crate::message::MessageQueue;
 use crate::options::{FilterExpression, Protocol, PushConsumerOptions};
@@ -10,7 +10,8 @@ use crate::options::{FilterExpression, Protocol, PushConsumerOptions};
 /// A push consumer of one protocol. Dropped without a shutdown it ends at once.
 pub(crate) enum PushClient {
     Remoting(Membership),
-    Grpc(Push),
+    Grpc(grpc::Push),
+    Http(http::Push),
 }
 
 impl PushClient {
@@ -26,8 +27,12 @@ impl PushClient {
                 (Self::Remoting(membership), deliveries)
             }
             Protocol::Grpc => {
-                let (push, deliveries) = Push::start(options).await?;
+                let (push, deliveries) = grpc::Push::start(options).await?;
                 (Self::Grpc(push), deliveries)
+            }
+            Protocol::Http => {
+                let (push, deliveries) = http::Push::start(options)?;
+                (Self::Http(push), deliveries)
             }
         })
     }
@@ -38,6 +43,7 @@ impl PushClient {
         match self {
             Self::Remoting(consumer) => consumer.subscribe(topic, filter).await,
             Self::Grpc(push) => push.subscribe(topic, filter).await,
+            Self::Http(push) => push.subscribe(topic, filter),
         }
     }
 
@@ -46,6 +52,7 @@ impl PushClient {
         match self {
             Self::Remoting(consumer) => consumer.unsubscribe(topic).await,
             Self::Grpc(push) => push.unsubscribe(topic).await,
+            Self::Http(push) => push.unsubscribe(topic),
         }
     }
 
@@ -54,6 +61,7 @@ impl PushClient {
         match self {
             Self::Remoting(consumer) => consumer.suspend(suspended),
             Self::Grpc(push) => push.suspend(suspended),
+            Self::Http(push) => push.suspend(suspended),
         }
     }
 
@@ -62,6 +70,7 @@ impl PushClient {
         match self {
             Self::Remoting(consumer) => consumer.assigned_queues(),
             Self::Grpc(push) => push.assigned_queues(),
+            Self::Http(push) => push.assigned_queues(),
         }
     }
 
@@ -70,6 +79,7 @@ impl PushClient {
         match self {
             Self::Remoting(consumer) => consumer.spawn(task),
             Self::Grpc(push) => push.spawn(task),
+            Self::Http(push) => push.spawn(task),
         }
     }
 
@@ -78,6 +88,7 @@ impl PushClient {
         match self {
             Self::Remoting(consumer) => consumer.client_id(),
             Self::Grpc(push) => push.client_id(),
+            Self::Http(push) => push.client_id(),
         }
     }
 
@@ -86,6 +97,7 @@ impl PushClient {
         match self {
             Self::Remoting(consumer) => consumer.shutdown().await,
             Self::Grpc(push) => push.shutdown().await,
+            Self::Http(push) => push.shutdown().await,
         }
     }
 }

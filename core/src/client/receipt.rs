@@ -36,12 +36,14 @@ pub struct SendReceipt {
     pub queue: MessageQueue,
     /// Position in that queue (in the timer's queue for a scheduled message).
     pub queue_offset: i64,
-    /// Transaction id, if the server gave one.
+    /// Transaction id, if the server gave one; over ApsaraMQ HTTP the receipt handle of the half message.
     pub transaction_id: Option<String>,
     /// Handle for recalling a scheduled message, where the server offers it.
     pub recall_handle: Option<String>,
     /// Region of the server.
     pub region: Option<String>,
+    /// Id of the request, for the support of a cloud service (ApsaraMQ HTTP).
+    pub request_id: Option<String>,
     /// The address that took it, where a transaction has to end there.
     pub(super) taken_by: Option<Arc<str>>,
 }
@@ -69,6 +71,7 @@ impl SendReceipt {
             transaction_id: text("transactionId"),
             recall_handle: text("recallHandle"),
             region: text(properties::MSG_REGION),
+            request_id: None,
             taken_by: None,
         }
     }

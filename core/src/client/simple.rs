@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::consume::check_subscription;
-use super::grpc::Simple;
+use super::{grpc, http};
 use crate::error::Result;
 use crate::message::{MessageView, check_group};
 use crate::options::{FilterExpression, Protocol, SimpleConsumerOptions};
@@ -31,11 +31,18 @@ pub struct Received {
     /// Whether the body is not what the producer sent: its digest does not fit, or it cannot be decompressed. Do not
     /// process it; unacknowledged it comes again.
     pub corrupted: bool,
+    /// When the handle expires and the message comes again, Unix ms of the server, if it said so: over ApsaraMQ HTTP
+    /// (`NextConsumeTime`), where the server chooses it.
+    pub invisible_until_ms: Option<i64>,
+    /// When the message was first delivered, Unix ms of the server: over ApsaraMQ HTTP (`FirstConsumeTime`; without
+    /// meaning for messages received in order).
+    pub first_delivered_ms: Option<i64>,
 }
 
 /// A simple consumer of one protocol.
 pub(crate) enum SimpleClient {
-    Grpc(Simple),
+    Grpc(grpc::Simple),
+    Http(http::Simple),
 }
 
 impl SimpleClient {
@@ -48,7 +55,8 @@ impl SimpleClient {
         options.subscriptions.iter().try_for_each(|(topic, filter)| check_subscription(topic, filter))?;
         match options.client.endpoint.protocol {
             Protocol::Remoting => Err(Protocol::Remoting.lacks("start", "simple consumer")),
-            Protocol::Grpc => Ok(Self::Grpc(Simple::start(options).await?)),
+            Protocol::Grpc => Ok(Self::Grpc(grpc::Simple::start(options).await?)),
+            Protocol::Http => Ok(Self::Http(http::Simple::start(options)?)),
         }
     }
 
@@ -60,6 +68,7 @@ impl SimpleClient {
     ) -> Result<Vec<Received>> {
         match self {
             Self::Grpc(simple) => simple.receive(max, invisible, wait).await,
+            Self::Http(simple) => simple.receive(max, invisible, wait).await,
         }
     }
 
@@ -67,6 +76,7 @@ impl SimpleClient {
     pub(crate) async fn ack(&self, receipts: &[ReceiptHandle]) -> Vec<Result<()>> {
         match self {
             Self::Grpc(simple) => simple.ack(receipts).await,
+            Self::Http(simple) => simple.ack(receipts).await,
         }
     }
 
@@ -77,6 +87,9 @@ impl SimpleClient {
     ) -> Result<()> {
         match self {
             Self::Grpc(simple) => simple.change_invisible(receipt, invisible).await,
+            Self::Http(_) => {
+                Err(Protocol::Http.lacks("change invisible duration", "way to change the invisible duration"))
+            }
         }
     }
 
@@ -84,24 +97,28 @@ impl SimpleClient {
         check_subscription(topic, filter)?;
         match self {
             Self::Grpc(simple) => simple.subscribe(topic, filter).await,
+            Self::Http(simple) => simple.subscribe(topic, filter).await,
         }
     }
 
     pub(crate) async fn unsubscribe(&self, topic: &str) -> Result<()> {
         match self {
             Self::Grpc(simple) => simple.unsubscribe(topic).await,
+            Self::Http(simple) => simple.unsubscribe(topic).await,
         }
     }
 
     pub(crate) fn client_id(&self) -> &str {
         match self {
             Self::Grpc(simple) => simple.client_id(),
+            Self::Http(simple) => simple.client_id(),
         }
     }
 
     pub(crate) async fn shutdown(&self) {
         match self {
             Self::Grpc(simple) => simple.shutdown().await,
+            Self::Http(simple) => simple.shutdown().await,
         }
     }
 }

@@ -4,6 +4,7 @@ mod delivery;
 mod id;
 mod outgoing;
 pub mod properties;
+pub(crate) mod text_body;
 mod view;
 
 pub use delivery::{BeyondPolicy, DELAY_LEVELS, DelayLimits, DeliveryTime, PastPolicy, Schedule, ServerKind};

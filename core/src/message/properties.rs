@@ -58,6 +58,11 @@ pub const DLQ_ORIGIN_MESSAGE_ID: &str = "DLQ_ORIGIN_MESSAGE_ID";
 pub const PRIORITY: &str = "_SYS_MSG_PRIORITY_";
 /// Message group: messages of one group keep their order (FIFO).
 pub const SHARDING_KEY: &str = "__SHARDINGKEY";
+/// Seconds until the first question about a half message (ApsaraMQ HTTP, 10 to 300); makes a message one.
+pub const TRANSACTION_CHECK_SECONDS: &str = "__TransCheckT";
+/// `base64` on a body that was sent so because its protocol carries text only; ours, see
+/// [`BodyEncoding`](crate::options::BodyEncoding).
+pub const BODY_ENCODING: &str = "__BODY_ENCODING";
 
 /// Separates name from value on the wire.
 pub(crate) const NAME_END: char = '\u{1}';

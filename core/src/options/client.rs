@@ -1,5 +1,6 @@
 //! Settings that producers and consumers share.
 
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::{Endpoint, Secret, TlsOptions};
@@ -25,18 +26,55 @@ impl Credentials {
     }
 }
 
+/// Credentials that may change while clients use them, as temporary ones do: clones share them, and each request is signed
+/// with those that are set by then.
+#[derive(Debug, Clone)]
+pub struct SharedCredentials(Arc<RwLock<Arc<Credentials>>>);
+
+impl SharedCredentials {
+    /// Replaces the credentials of all clients that share them.
+    pub fn set(&self, credentials: Credentials) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(credentials);
+    }
+
+    /// The credentials now.
+    pub fn get(&self) -> Arc<Credentials> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl From<Credentials> for SharedCredentials {
+    fn from(credentials: Credentials) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(credentials))))
+    }
+}
+
+/// Which HTTP proxy requests go through. Only for `http://` and `https://` endpoints.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum HttpProxy {
+    /// What `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say (also in lower case), read when the client
+    /// starts; never for addresses of this machine.
+    #[default]
+    Environment,
+    /// None.
+    Direct,
+    /// This one, for every address: `http://[user:password@]host:port`.
+    Url(Secret),
+}
+
 /// How a client reaches the servers.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ClientOptions {
-    /// Name servers (remoting) or proxies (gRPC).
+    /// Name servers (remoting), proxies (gRPC) or the service (ApsaraMQ HTTP).
     pub endpoint: Endpoint,
     /// Requests are signed when set.
-    pub credentials: Option<Credentials>,
+    pub credentials: Option<SharedCredentials>,
     /// TLS; off by default.
     pub tls: TlsOptions,
     /// Prefix `namespace%` for topics and groups; none by default. Over gRPC to [`ServerKind::Alibaba`] it travels in a
-    /// field of its own instead.
+    /// field of its own instead, and over ApsaraMQ HTTP it is the instance id (`MQ_INST_…`).
     pub namespace: Option<String>,
     /// Overrides the generated client id (`host@pid@random`).
     pub client_id: Option<String>,
@@ -52,6 +90,8 @@ pub struct ClientOptions {
     pub route_refresh_interval: Duration,
     /// The clock that relative delivery times are computed with. Default real.
     pub clock: Clock,
+    /// The proxy of an ApsaraMQ HTTP client. Default [`HttpProxy::Environment`].
+    pub http_proxy: HttpProxy,
 }
 
 impl ClientOptions {
@@ -69,6 +109,7 @@ impl ClientOptions {
             heartbeat_interval: Duration::from_secs(30),
             route_refresh_interval: Duration::from_secs(30),
             clock: Clock::real(),
+            http_proxy: HttpProxy::default(),
         })
     }
 

@@ -13,6 +13,8 @@ pub enum Protocol {
     Remoting,
     /// gRPC v2 of RocketMQ 5 proxies: `grpc://host:port`, `grpcs://` with TLS.
     Grpc,
+    /// ApsaraMQ for RocketMQ over HTTP/1.1: `http://host[:port]`, `https://` with TLS.
+    Http,
 }
 
 impl Protocol {
@@ -28,11 +30,14 @@ impl fmt::Display for Protocol {
         f.write_str(match self {
             Protocol::Remoting => "remoting",
             Protocol::Grpc => "gRPC",
+            Protocol::Http => "ApsaraMQ HTTP",
         })
     }
 }
 
-/// Name servers (remoting) or proxies (gRPC): `127.0.0.1:9876`, `grpc://127.0.0.1:8081`, several separated by `;` or `,`, IPv6 in brackets, names allowed.
+/// Name servers (remoting) or proxies (gRPC): `127.0.0.1:9876`, `grpc://127.0.0.1:8081`, several separated by `;` or `,`, IPv6 in
+/// brackets, names allowed. Or one ApsaraMQ HTTP service: `http://123.mqrest.cn-hangzhou.aliyuncs.com`, whose port is 80, or
+/// 443 for `https://`, where none is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// The wire protocol.
@@ -55,15 +60,11 @@ impl FromStr for Endpoint {
             Some(("remotings", rest)) => (Protocol::Remoting, true, rest),
             Some(("grpc", rest)) => (Protocol::Grpc, false, rest),
             Some(("grpcs", rest)) => (Protocol::Grpc, true, rest),
-            Some((scheme @ ("http" | "https"), _)) => {
-                let why = format!(
-                    "{scheme}:// endpoints are not supported yet; use remoting://host:port or grpc://host:port"
-                );
-                return Err(Error::new(ErrorKind::Unsupported, "endpoint", why));
-            }
+            Some(("http", rest)) => (Protocol::Http, false, rest),
+            Some(("https", rest)) => (Protocol::Http, true, rest),
             Some((scheme, _)) => {
                 return Err(bad(format!(
-                    "unknown scheme {scheme:?} in {text:?}; use host:port, remoting://host:port or grpc://host:port"
+                    "unknown scheme {scheme:?} in {text:?}; use host:port, remoting://, grpc:// or http://host:port"
                 )));
             }
         };
@@ -71,6 +72,10 @@ impl FromStr for Endpoint {
             rest.split([';', ',']).map(str::trim).filter(|a| !a.is_empty()).map(str::to_owned).collect();
         if addresses.is_empty() {
             return Err(bad("no address given; use host:port, for example 127.0.0.1:9876".into()));
+        }
+        if protocol == Protocol::Http {
+            let address = service_address(&addresses, tls).map_err(bad)?;
+            return Ok(Self { protocol, tls, addresses: vec![address] });
         }
         for address in &addresses {
             let port = address.rsplit_once(':').and_then(|(host, port)| {
@@ -83,5 +88,29 @@ impl FromStr for Endpoint {
         }
         let addresses = addresses.into_iter().map(|a| a.trim_end_matches('/').to_owned()).collect();
         Ok(Self { protocol, tls, addresses })
+    }
+}
+
+/// `host:port` of the one HTTP service.
+fn service_address(addresses: &[String], tls: bool) -> Result<String, String> {
+    let [address] = addresses else {
+        return Err("an http:// endpoint is one address, whose name may stand for many servers".into());
+    };
+    let address = address.trim_end_matches('/');
+    if let Some(extra) = address.find(['/', '?', '#', '@']) {
+        let extra = &address[extra..];
+        return Err(format!(
+            "the endpoint goes on with {extra:?}; use http://host or http://host:port, without a path"
+        ));
+    }
+    let authority: http::uri::Authority =
+        address.parse().map_err(|_| format!("{address:?} is neither host nor host:port"))?;
+    match authority.port() {
+        Some(_) => match authority.port_u16() {
+            Some(1..) => Ok(address.to_owned()),
+            _ => Err(format!("{address:?} is not host:port")),
+        },
+        None if address.ends_with(':') => Err(format!("{address:?} has no port behind the colon")),
+        None => Ok(format!("{address}:{}", if tls { 443 } else { 80 })),
     }
 }

@@ -8,10 +8,10 @@ mod secret;
 mod simple_consumer;
 mod tls;
 
-pub use client::{ClientOptions, Credentials};
+pub use client::{ClientOptions, Credentials, HttpProxy, SharedCredentials};
 pub use consumer::{ConsumeFrom, ConsumeResult, FilterExpression, MessageModel, PushConsumerOptions};
 pub use endpoint::{Endpoint, Protocol};
-pub use producer::ProducerOptions;
+pub use producer::{BodyEncoding, ProducerOptions};
 pub use secret::Secret;
 pub use simple_consumer::SimpleConsumerOptions;
 pub use tls::TlsOptions;

@@ -32,6 +32,27 @@ pub struct ProducerOptions {
     /// Topics that are looked up at the start, so that it fails early; others are looked up by the first send. Over gRPC a
     /// producer of transactions is asked about those of its topics only, so name them here. Default none.
     pub topics: Vec<String>,
+    /// Over ApsaraMQ HTTP: send again although the message may be stored, so that it may be stored twice. Default false:
+    /// such a send fails with the outcome `MaybeSent`. (The attempts of other protocols carry one id, by which
+    /// consumers can tell a repetition.)
+    pub allow_duplicates: bool,
+    /// Over ApsaraMQ HTTP: how a body travels that XML cannot carry. Default [`BodyEncoding::Text`].
+    pub body_encoding: BodyEncoding,
+    /// Over ApsaraMQ HTTP: how long after the half message the server first asks how a transaction ended, 10 s to 300 s.
+    /// Default 10 s.
+    pub transaction_check_after: Duration,
+}
+
+/// How a body travels over a protocol that carries text only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum BodyEncoding {
+    /// As it is. A body that is no UTF-8 text, or has characters that XML 1.0 does not allow, is refused with `InvalidMessage`.
+    #[default]
+    Text,
+    /// In base64 where it is no text, marked by the property `__BODY_ENCODING`, by which the consumers of this library
+    /// decode it, whatever their protocol. Other consumers get the base64 text.
+    Base64,
 }
 
 impl ProducerOptions {
@@ -53,6 +74,9 @@ impl ProducerOptions {
             delay_limits: DelayLimits::default(),
             default_topic_queues: 4,
             topics: Vec::new(),
+            allow_duplicates: false,
+            body_encoding: BodyEncoding::default(),
+            transaction_check_after: Duration::from_secs(10),
         }
     }
 }

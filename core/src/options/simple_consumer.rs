@@ -17,6 +17,9 @@ pub struct SimpleConsumerOptions {
     pub subscriptions: Vec<(String, FilterExpression)>,
     /// How long a receive waits for a message when the call does not say. Default 15 s.
     pub await_duration: Duration,
+    /// Over ApsaraMQ HTTP: receive in order (`trans=order`). The next messages of a message group come when all that were
+    /// delivered of it are acknowledged. Default false. Over gRPC it is a property of the consumer group at the server.
+    pub orderly: bool,
 }
 
 impl SimpleConsumerOptions {
@@ -32,6 +35,7 @@ impl SimpleConsumerOptions {
             group: group.into(),
             subscriptions: Vec::new(),
             await_duration: Duration::from_secs(15),
+            orderly: false,
         }
     }
 

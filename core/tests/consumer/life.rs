@@ -87,7 +87,7 @@ async fn with_tls_keys_and_a_namespace() {
     let endpoint = format!("remotings://{}", broker.address());
     let mut client = tminus::ClientOptions::new(&endpoint).unwrap();
     client.tls.ca_pem = broker.ca_pem().map(str::to_owned);
-    client.credentials = Some(Credentials::new("user", "secret"));
+    client.credentials = Some(Credentials::new("user", "secret").into());
     client.namespace = Some("ns".into());
     let producer = Producer::start(ProducerOptions::with_client(client.clone())).await.unwrap();
     let mut options = PushConsumerOptions::with_client(client, "g").subscribe("T", FilterExpression::all());
@@ -100,7 +100,7 @@ async fn with_tls_keys_and_a_namespace() {
     delivery.settle(ConsumeResult::Success);
     assert_eq!(consume(&deliveries, 4).await.len(), 4);
     consumer.shutdown().await;
-    options.client.credentials = Some(Credentials::new("user", "wrong"));
+    options.client.credentials = Some(Credentials::new("user", "wrong").into());
     let error = PushConsumer::start_stream(options).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     assert!(!format!("{error:?}").contains("wrong"));

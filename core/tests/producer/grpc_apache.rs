@@ -39,7 +39,7 @@ fn user() -> Option<Credentials> {
 
 fn options(endpoint: &str) -> ProducerOptions {
     let mut options = ProducerOptions::new(endpoint).unwrap();
-    options.client.credentials = user();
+    options.client.credentials = user().map(Into::into);
     options
 }
 
@@ -53,7 +53,7 @@ async fn apache_serves_the_right_key_only() {
     let guess = Credentials { secret_key: "a guess".into(), ..user };
     for wrong in [None, Some(guess), Some(Credentials::new("nobody", "a guess"))] {
         let mut options = options(&endpoint);
-        options.client.credentials = wrong.clone();
+        options.client.credentials = wrong.clone().map(Into::into);
         let error = match Producer::start(options).await {
             Ok(producer) => producer.send(Message::new("orders", "secret")).await.unwrap_err(),
             Err(error) => error,

@@ -152,14 +152,16 @@ async fn access_keys() {
     let broker = secured(|options| options.credentials = vec![user.clone()]).await;
     for scheme in ["remoting", "grpc"] {
         let endpoint = format!("{scheme}://{}", broker.address());
-        send(&endpoint, |client| client.credentials = Some(user.clone())).await.unwrap();
+        send(&endpoint, |client| client.credentials = Some(user.clone().into())).await.unwrap();
         for wrong in [
             None,
             Some(Credentials::new("ak", "sk")),
             Some(Credentials::new("nobody", "sk")),
             Some(Credentials { secret_key: "other".into(), ..user.clone() }),
         ] {
-            let error = send(&endpoint, |client| client.credentials = wrong.clone()).await.unwrap_err();
+            let error = send(&endpoint, |client| client.credentials = wrong.clone().map(Into::into))
+                .await
+                .unwrap_err();
             assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
             assert!(error.text().contains("key"), "{error}");
             if wrong.is_some() {
@@ -197,9 +199,9 @@ async fn secrets_stay_out_of_logs() {
     let broker = secured(|options| options.credentials = vec![user.clone()]).await;
     for scheme in ["remoting", "grpc"] {
         let endpoint = format!("{scheme}://{}", broker.address());
-        send(&endpoint, |client| client.credentials = Some(user.clone())).await.unwrap();
+        send(&endpoint, |client| client.credentials = Some(user.clone().into())).await.unwrap();
         let guess = Credentials { secret_key: "a-gu3ss".into(), ..user.clone() };
-        send(&endpoint, |client| client.credentials = Some(guess)).await.unwrap_err();
+        send(&endpoint, |client| client.credentials = Some(guess.into())).await.unwrap_err();
     }
     let text = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
     assert!(text.contains("send"), "the run is logged");

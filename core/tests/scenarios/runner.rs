@@ -254,7 +254,7 @@ impl Run<'_> {
         };
         let mut options = ClientOptions::new(&address).map_err(|e| e.to_string())?;
         options.clock = self.clock.clone();
-        options.credentials = user.as_deref().map(credentials);
+        options.credentials = user.as_deref().map(|user| credentials(user).into());
         if let Some(tls) = tls {
             options.tls.enabled = true;
             options.tls.insecure = tls.insecure;

@@ -242,7 +242,13 @@ fn received(message: Message, topic: &str, broker: &str) -> Received {
         message_id: message.message_id.clone(),
         handle: incoming.receipt_handle,
     };
-    Received { message, receipt, corrupted: incoming.corrupted }
+    Received {
+        message,
+        receipt,
+        corrupted: incoming.corrupted,
+        invisible_until_ms: None,
+        first_delivered_ms: None,
+    }
 }
 
 /// What the server said about one receipt.

@@ -294,6 +294,7 @@ impl Sender {
             transaction_id: some(entry.transaction_id),
             recall_handle: some(entry.recall_handle),
             region: None,
+            request_id: None,
             taken_by: (parcel.kind == MessageType::Transaction).then_some(gate.address),
         }
     }

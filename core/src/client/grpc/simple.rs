@@ -48,7 +48,7 @@ impl Simple {
     /// # Errors
     /// Those of [`Agent::start`].
     pub(crate) async fn start(options: SimpleConsumerOptions) -> Result<Self> {
-        let SimpleConsumerOptions { client, group, subscriptions, await_duration } = options;
+        let SimpleConsumerOptions { client, group, subscriptions, await_duration, .. } = options;
         let role = Role::SimpleConsumer { group: group.clone(), subscriptions: subscriptions.clone() };
         let topics = subscriptions.iter().map(|(topic, _)| topic.clone()).collect();
         let agent = Agent::start(&client, role, topics).await?;

@@ -37,7 +37,13 @@ fn received(group: Option<&str>, body: &'static str) -> Received {
     let incoming = decode_message(message, "b");
     let receipt =
         ReceiptHandle { topic: "T".into(), broker: "b".into(), message_id: body.into(), handle: body.into() };
-    Received { message: incoming.view, receipt, corrupted: false }
+    Received {
+        message: incoming.view,
+        receipt,
+        corrupted: false,
+        invisible_until_ms: None,
+        first_delivered_ms: None,
+    }
 }
 
 impl Bench {

@@ -1,15 +1,14 @@
 //! Digests of message bodies: upper-case hex over the bytes as they travel, compressed or not.
 
-use std::fmt::Write;
-
 use md5::Md5;
 use sha1::{Digest as _, Sha1};
 
+use super::super::hex;
 use super::proto::{Digest, DigestType};
 
 /// The MD5 digest of `body`, as servers send it.
 pub fn md5(body: &[u8]) -> Digest {
-    Digest { r#type: DigestType::Md5.into(), checksum: hex(&Md5::digest(body)) }
+    Digest { r#type: DigestType::Md5.into(), checksum: hex::upper(&Md5::digest(body)) }
 }
 
 /// Whether `body` is what `digest` was computed of. A digest of no or an unknown type says nothing and fits.
@@ -20,19 +19,11 @@ pub fn fits(body: &[u8], digest: Option<&Digest>) -> bool {
         DigestType::Crc32 => {
             return u32::from_str_radix(&digest.checksum, 16) == Ok(crc32fast::hash(body));
         }
-        DigestType::Md5 => hex(&Md5::digest(body)),
-        DigestType::Sha1 => hex(&Sha1::digest(body)),
+        DigestType::Md5 => hex::upper(&Md5::digest(body)),
+        DigestType::Sha1 => hex::upper(&Sha1::digest(body)),
         DigestType::Unspecified => return true,
     };
     computed.eq_ignore_ascii_case(&digest.checksum)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02X}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! Signing calls with an access key: HMAC-SHA1 over the text of the date, nothing else.
 
-use std::fmt::Write;
-
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 
+use super::super::hex;
 use crate::options::Credentials;
 
 /// The value of `authorization` for a call of `date` (see [`date_text`]).
@@ -18,12 +17,7 @@ pub fn authorization(credentials: &Credentials, date: &str) -> String {
 
 /// HMAC-SHA1 of `date` in upper-case hex.
 fn signature(secret_key: &str, date: &str) -> String {
-    let bytes = mac(secret_key, date).into_iter().flat_map(|mac| mac.finalize().into_bytes());
-    bytes.fold(String::with_capacity(40), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02X}");
-        text
-    })
+    mac(secret_key, date).map(|mac| hex::upper(&mac.finalize().into_bytes())).unwrap_or_default()
 }
 
 /// `None` cannot happen: HMAC takes keys of every length.

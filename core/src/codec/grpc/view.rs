@@ -7,7 +7,7 @@ use super::proto::{Encoding, Message, SystemProperties};
 use super::time::to_ms;
 use crate::codec::remoting::compression::{MAX_DECOMPRESSED_BYTES, inflate};
 use crate::codec::remoting::record::body_crc;
-use crate::message::{MessageView, Properties, properties};
+use crate::message::{MessageView, Properties, properties, text_body};
 
 /// Where an address is not told.
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -37,7 +37,7 @@ pub fn decode_message(message: Message, broker: &str) -> Incoming {
             Err(_) => corrupted = true,
         }
     }
-    let view = MessageView {
+    let mut view = MessageView {
         topic: message.topic.unwrap_or_default().name,
         body,
         properties: properties_of(message.user_properties, &system),
@@ -58,6 +58,9 @@ pub fn decode_message(message: Message, broker: &str) -> Incoming {
         reconsume_times: system.delivery_attempt.unwrap_or(1).saturating_sub(1).max(0),
         prepared_transaction_offset: 0,
     };
+    if !corrupted {
+        text_body::unwrap(&mut view);
+    }
     Incoming { view, receipt_handle: system.receipt_handle.unwrap_or_default(), corrupted }
 }
 

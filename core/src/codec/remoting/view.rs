@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::batch;
 use super::compression::{MAX_DECOMPRESSED_BYTES, decompress};
 use super::record::{RecordError, StoredMessage, body_crc, sys_flag};
-use crate::message::{MessageView, OffsetMessageId, Properties, RETRY_PREFIX, properties};
+use crate::message::{MessageView, OffsetMessageId, Properties, RETRY_PREFIX, properties, text_body};
 
 /// Reads the body of a pull from `broker`: decompresses, takes inner batches apart, and shows a retried message under
 /// its original topic. A damaged message is an error in its place; the others are still read.
@@ -68,7 +68,7 @@ fn view(stored: StoredMessage, store_size: i32, body_crc: i32, broker: &str) -> 
     let id = OffsetMessageId { host: stored.store_host, commit_log_offset: stored.commit_log_offset };
     let offset_message_id = id.to_string();
     let unique = stored.properties.get(properties::UNIQ_KEY).map(str::to_owned);
-    MessageView {
+    let mut view = MessageView {
         topic: original_topic(&stored.topic, &stored.properties).to_owned(),
         message_id: unique.unwrap_or_else(|| offset_message_id.clone()),
         offset_message_id,
@@ -88,7 +88,9 @@ fn view(stored: StoredMessage, store_size: i32, body_crc: i32, broker: &str) -> 
         prepared_transaction_offset: stored.prepared_transaction_offset,
         body: stored.body,
         properties: stored.properties,
-    }
+    };
+    text_body::unwrap(&mut view);
+    view
 }
 
 /// A message in a retry topic is shown under the topic it was first sent to.

@@ -1,6 +1,6 @@
 //! What travels with every call: who asks, when, for how long, and the signature.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
@@ -9,7 +9,7 @@ use tonic::metadata::MetadataMap;
 use crate::clock::Clock;
 use crate::codec::grpc::{metadata, signature};
 use crate::error::{Error, ErrorKind, Result};
-use crate::options::{ClientOptions, Credentials};
+use crate::options::{ClientOptions, Credentials, SharedCredentials};
 
 const CLIENT_ID: HeaderName = HeaderName::from_static(metadata::CLIENT_ID);
 const LANGUAGE: HeaderName = HeaderName::from_static(metadata::LANGUAGE);
@@ -29,17 +29,21 @@ const LONGEST_TIMEOUT: u128 = 99_999_999;
 /// Makes the metadata of calls.
 pub(crate) struct Metadata {
     clock: Clock,
-    credentials: Option<Credentials>,
+    credentials: Option<SharedCredentials>,
     /// What is the same for every call.
     fixed: HeaderMap,
-    /// The second that was signed last, and its headers.
-    dated: Mutex<(i64, Dated)>,
+    /// The headers that were made last.
+    dated: Mutex<Option<Dated>>,
 }
 
+/// What changes with the second and with the credentials.
 #[derive(Clone)]
 struct Dated {
+    second: i64,
+    credentials: Option<Arc<Credentials>>,
     date: HeaderValue,
     authorization: Option<HeaderValue>,
+    token: Option<HeaderValue>,
 }
 
 impl Metadata {
@@ -55,15 +59,11 @@ impl Metadata {
         fixed.insert(CLIENT_VERSION, HeaderValue::from_static(VERSION));
         fixed.insert(PROTOCOL, HeaderValue::from_static("v2"));
         fixed.insert(NAMESPACE, value("namespace", options.namespace.as_deref().unwrap_or_default())?);
-        let token = options.credentials.as_ref().and_then(|c| c.security_token.as_ref());
-        if let Some(token) = token {
-            fixed.insert(SESSION_TOKEN, secret(value("security token", token.expose())?));
-        }
         let new = Self {
             clock: options.clock.clone(),
             credentials: options.credentials.clone(),
             fixed,
-            dated: Mutex::new((i64::MIN, Dated { date: HeaderValue::from_static(""), authorization: None })),
+            dated: Mutex::default(),
         };
         new.dated()?;
         Ok(new)
@@ -72,7 +72,7 @@ impl Metadata {
     /// The metadata of one call that may take `timeout`.
     ///
     /// # Errors
-    /// None after [`Metadata::new`].
+    /// After [`Metadata::new`] only for credentials that were changed to what no header can carry.
     pub(super) fn of_call(&self, timeout: Option<Duration>) -> Result<MetadataMap> {
         self.headers(timeout).map(MetadataMap::from_headers)
     }
@@ -83,8 +83,11 @@ impl Metadata {
     /// None after [`Metadata::new`].
     fn headers(&self, timeout: Option<Duration>) -> Result<HeaderMap> {
         let mut headers = self.fixed.clone();
-        let Dated { date, authorization } = self.dated()?;
+        let Dated { date, authorization, token, .. } = self.dated()?;
         headers.insert(DATE_TIME, date);
+        if let Some(token) = token {
+            headers.insert(SESSION_TOKEN, token);
+        }
         if let Some(authorization) = authorization {
             headers.insert(AUTHORIZATION, authorization);
         }
@@ -99,17 +102,25 @@ impl Metadata {
         Ok(headers)
     }
 
-    /// The headers that change with every second.
+    /// The headers that change with the second and with the credentials.
     fn dated(&self) -> Result<Dated> {
         let second = self.clock.now_ms().div_euclid(1000);
+        let credentials = self.credentials.as_ref().map(SharedCredentials::get);
         let mut dated = self.dated.lock().unwrap_or_else(PoisonError::into_inner);
-        if dated.0 != second {
-            let date = signature::date_text(second);
-            let signed = self.credentials.as_ref().map(|c| signature::authorization(c, &date));
-            let authorization = signed.map(|text| value("access key", &text).map(secret)).transpose()?;
-            *dated = (second, Dated { date: value("date", &date)?, authorization });
+        if let Some(last) = dated.as_ref().filter(|d| d.second == second && d.credentials == credentials) {
+            return Ok(last.clone());
         }
-        Ok(dated.1.clone())
+        let date = signature::date_text(second);
+        let signed = credentials.as_ref().map(|c| signature::authorization(c, &date));
+        let token = credentials.as_ref().and_then(|c| c.security_token.as_ref());
+        let new = Dated {
+            authorization: signed.map(|text| value("access key", &text).map(secret)).transpose()?,
+            token: token.map(|t| value("security token", t.expose()).map(secret)).transpose()?,
+            date: value("date", &date)?,
+            second,
+            credentials,
+        };
+        Ok(dated.insert(new).clone())
     }
 }
 
@@ -169,7 +180,7 @@ mod tests {
     fn secrets_stay_out_of_debug_texts() {
         let credentials =
             Credentials { security_token: Some("t0ken".into()), ..Credentials::new("ak", "s3cret") };
-        let headers = headers(|o| o.credentials = Some(credentials), None);
+        let headers = headers(|o| o.credentials = Some(credentials.into()), None);
         assert_eq!(headers["x-mq-session-token"], "t0ken");
         assert!(headers["authorization"].to_str().unwrap().starts_with("MQv2-HMAC-SHA1 Credential=ak, "));
         let shown = format!("{headers:?}");

@@ -20,7 +20,7 @@ use crate::clock;
 use crate::codec::remoting::frame::{FLAG_ONE_WAY, FLAG_RESPONSE};
 use crate::codec::remoting::{Frame, Serialization, signature};
 use crate::error::{Error, ErrorKind, Outcome, Result};
-use crate::options::Credentials;
+use crate::options::SharedCredentials;
 use crate::transport::Fault;
 use crate::transport::pool::{self, Socket};
 
@@ -38,7 +38,7 @@ pub(crate) struct Connection(pub(super) Arc<Shared>);
 
 pub(super) struct Shared {
     pub(super) address: Arc<str>,
-    credentials: Option<Credentials>,
+    credentials: Option<SharedCredentials>,
     state: Mutex<State>,
     greeted: AtomicBool,
     drained: Notify,
@@ -71,7 +71,7 @@ impl Connection {
         address: Arc<str>,
         io: Io,
         writer: Option<OwnedWriteHalf>,
-        credentials: Option<Credentials>,
+        credentials: Option<SharedCredentials>,
         handler: Arc<RequestHandler>,
     ) -> Self {
         let shared = Arc::new(Shared {
@@ -156,7 +156,7 @@ impl Connection {
     /// opaque and the number of its frame.
     fn submit(&self, request: &mut Frame, awaited: Option<Instant>) -> Result<(i32, u64), Fault> {
         if let Some(credentials) = self.0.credentials.as_ref().filter(|_| !request.is_response()) {
-            signature::sign(request, credentials);
+            signature::sign(request, &credentials.get());
         }
         let mut guard = self.0.lock();
         let state = &mut *guard;
@@ -267,13 +267,13 @@ impl pool::Connection for Connection {
 
 /// Makes remoting connections.
 pub(crate) struct Dialer {
-    credentials: Option<Credentials>,
+    credentials: Option<SharedCredentials>,
     handler: Arc<RequestHandler>,
 }
 
 impl Dialer {
     /// Requests are signed with `credentials`; those of servers go to `handler`.
-    pub(crate) fn new(credentials: Option<Credentials>, handler: Arc<RequestHandler>) -> Self {
+    pub(crate) fn new(credentials: Option<SharedCredentials>, handler: Arc<RequestHandler>) -> Self {
         Self { credentials, handler }
     }
 }

@@ -1,0 +1,12 @@
+//! Clients over ApsaraMQ HTTP: the calls of the protocol, and what stands on them.
+
+mod push;
+mod sender;
+mod service;
+mod simple;
+
+pub(super) use push::Push;
+pub(super) use sender::Sender;
+pub(crate) use service::Service;
+pub use service::{ConsumeMode, Consumed, HttpConsume};
+pub(super) use simple::Simple;
