@@ -36,6 +36,8 @@ pub struct BrokerSpec {
     pub users: Vec<String>,
     pub auto_create_topics: Option<bool>,
     pub persona: Option<String>,
+    #[allow(dead_code)]
+    pub http_invisible_ms: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,6 +51,9 @@ pub enum Step {
         #[serde(default)]
         topics: Vec<String>,
         checker: Option<End>,
+        #[serde(default)]
+        allow_duplicates: bool,
+        body_encoding: Option<String>,
         tls: Option<TlsSpec>,
         user: Option<String>,
         error: Option<ErrorSpec>,
@@ -105,6 +110,8 @@ pub enum Step {
         group: String,
         filter: Option<String>,
         sql: Option<String>,
+        #[serde(default)]
+        orderly: bool,
         tls: Option<TlsSpec>,
         user: Option<String>,
         error: Option<ErrorSpec>,
@@ -247,6 +254,7 @@ pub struct TlsSpec {
 pub struct ErrorSpec {
     pub kind: Option<String>,
     pub grpc_kind: Option<String>,
+    pub http_kind: Option<String>,
     pub outcome: Option<String>,
 }
 

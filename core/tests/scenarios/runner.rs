@@ -10,8 +10,9 @@ use tminus::clock::from_ms;
 use tminus::message::DELAY_LEVELS;
 use tminus::options::ClientOptions;
 use tminus::{
-    Clock, ConsumeFrom, DeliveryTime, Error, FilterExpression, Message, MessageView, Outcome, Producer,
-    ProducerOptions, PushConsumer, PushConsumerOptions, SendReceipt, SimpleConsumer, TransactionResolution,
+    BodyEncoding, Clock, ConsumeFrom, DeliveryTime, Error, FilterExpression, Message, MessageView, Outcome,
+    Producer, ProducerOptions, PushConsumer, PushConsumerOptions, SendReceipt, SimpleConsumer,
+    TransactionResolution,
 };
 
 use super::data::*;
@@ -92,8 +93,13 @@ fn check_error(expected: &ErrorSpec, error: &Error, protocol: &str) -> Outcomes 
         Outcome::MaybeSent => "maybe_sent",
         Outcome::Done => "done",
     };
-    let over_grpc = expected.grpc_kind.as_deref().filter(|_| protocol == "grpc");
-    let kind_fits = over_grpc.or(expected.kind.as_deref()).is_none_or(|kind| kind == error.kind().name());
+    let here = match protocol {
+        "grpc" => &expected.grpc_kind,
+        "http" => &expected.http_kind,
+        _ => &None,
+    };
+    let kind = here.as_deref().or(expected.kind.as_deref());
+    let kind_fits = kind.is_none_or(|kind| kind == error.kind().name());
     if kind_fits && expected.outcome.as_deref().is_none_or(|wanted| wanted == outcome) {
         return Ok(());
     }
@@ -117,11 +123,28 @@ impl Run<'_> {
 
     async fn step(&mut self, step: &Step) -> Outcomes {
         match step {
-            Step::Producer { name, endpoint, retries, topics, checker, tls, user, error } => {
+            Step::Producer {
+                name,
+                endpoint,
+                retries,
+                topics,
+                checker,
+                allow_duplicates,
+                body_encoding,
+                tls,
+                user,
+                error,
+            } => {
                 let mut options =
                     ProducerOptions::with_client(self.client(endpoint.as_deref(), tls, user).await?);
                 options.group = format!("{}producers", self.prefix);
                 options.retries = retries.unwrap_or(options.retries);
+                options.allow_duplicates = *allow_duplicates;
+                options.body_encoding = match body_encoding.as_deref() {
+                    None | Some("text") => BodyEncoding::Text,
+                    Some("base64") => BodyEncoding::Base64,
+                    Some(other) => return Err(format!("unknown body encoding {other}")),
+                };
                 options.topics = topics.iter().map(|topic| self.resource(topic)).collect();
                 let started = match checker {
                     None => Producer::start(options).await,

@@ -32,8 +32,11 @@ impl Server {
 
     /// Why nothing can be run over `protocol` here.
     pub fn lacks(&self, protocol: &str) -> Option<&'static str> {
-        let no_proxy = matches!(self, Server::Apache5 { proxy: None, .. }) && protocol == "grpc";
-        no_proxy.then_some("TMINUS_TEST_APACHE_PROXY is not set")
+        match (self, protocol) {
+            (Server::Apache5 { proxy: None, .. }, "grpc") => Some("TMINUS_TEST_APACHE_PROXY is not set"),
+            (Server::Apache5 { .. }, "http") => Some("Apache RocketMQ does not speak ApsaraMQ HTTP"),
+            _ => None,
+        }
     }
 
     /// Where clients find it; the scheme is the only difference between protocols.

@@ -15,10 +15,11 @@ pub type Receipts = BTreeMap<Vec<u8>, ReceiptHandle>;
 impl Run<'_> {
     pub async fn simple_step(&mut self, step: &Step) -> Outcomes {
         match step {
-            Step::SimpleConsumer { name, topic, group, filter, sql, tls, user, error } => {
+            Step::SimpleConsumer { name, topic, group, filter, sql, orderly, tls, user, error } => {
                 let client = self.client(None, tls, user).await?;
-                let options = SimpleConsumerOptions::with_client(client, self.resource(group))
+                let mut options = SimpleConsumerOptions::with_client(client, self.resource(group))
                     .subscribe(self.resource(topic), filter_of(filter.as_ref(), sql.as_ref()));
+                options.orderly = *orderly;
                 let started = SimpleConsumer::start(options).await;
                 if let Some(consumer) = self.check(started, error.as_ref())? {
                     self.simple.insert(name.clone(), consumer);
