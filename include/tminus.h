@@ -37,11 +37,13 @@
 #define TMINUS_IO 23
 #define TMINUS_INVALID_RECEIPT 24
 #define TMINUS_TOPIC_TYPE_MISMATCH 25
+#define TMINUS_CLOCK_SKEW 26
+#define TMINUS_MESSAGE_NOT_FOUND 27
 
 
 // Version of the ABI described by this header: major in the upper 16 bits, minor in the lower.
 // A minor step only adds; a major step may change anything.
-#define TMINUS_ABI_VERSION 65537
+#define TMINUS_ABI_VERSION 65538
 
 // The message was not stored: sending it again makes no duplicate.
 #define TMINUS_OUTCOME_NOT_SENT 0
@@ -133,6 +135,13 @@
 // A change of an invisible duration: `handles` has the new handle when it succeeded.
 #define TMINUS_COMPLETION_CHANGE_INVISIBLE 6
 
+// A body travels as it is; over ApsaraMQ HTTP one that XML cannot carry is refused.
+#define TMINUS_BODY_TEXT 0
+
+// Over ApsaraMQ HTTP a body that is no text travels in base64, marked by the property `__BODY_ENCODING`, by which
+// consumers of this library decode it over every protocol.
+#define TMINUS_BODY_BASE64 1
+
 // Tags separated by `||`; `*` (or none) is all.
 #define TMINUS_FILTER_TAG 0
 
@@ -153,6 +162,15 @@
 
 // A group without stored offsets starts at the first message stored at `consume_from_ms` or later.
 #define TMINUS_CONSUME_FROM_TIMESTAMP 2
+
+// Any messages.
+#define TMINUS_HTTP_CONSUME_CONCURRENT 0
+
+// In order: the next messages of a sharding key come when all that were delivered of it are acknowledged.
+#define TMINUS_HTTP_CONSUME_ORDERLY 1
+
+// Half messages whose transactions are open.
+#define TMINUS_HTTP_CONSUME_HALF 2
 
 // Acts on every delivery property of every server, to the millisecond, one year ahead.
 #define TMINUS_PERSONA_LOOPBACK 0
@@ -250,6 +268,10 @@ typedef struct tminus_broker_t tminus_broker_t;
 // Ends blocking calls from another thread. One token may be passed to many calls; once fired it stays fired.
 typedef struct tminus_cancel_t tminus_cancel_t;
 
+// Does what the document of ApsaraMQ HTTP describes, call by call: publish, consume, acknowledge, and end transactions by
+// handle. Producers and consumers stand on the same calls and work over every protocol. Any thread may use it.
+typedef struct tminus_http_client_t tminus_http_client_t;
+
 // Sends messages. Any thread may use it.
 typedef struct tminus_producer_t tminus_producer_t;
 
@@ -271,7 +293,7 @@ typedef int32_t tminus_status_t;
 typedef struct tminus_error_t {
     // `TMINUS_INVALID_ARGUMENT`, …: the same as the returned status.
     tminus_status_t status;
-    // RocketMQ response code of the server, or `TMINUS_NO_RESPONSE_CODE`.
+    // RocketMQ response code of the server, over ApsaraMQ HTTP the status; or `TMINUS_NO_RESPONSE_CODE`.
     int32_t response_code;
     // `TMINUS_OUTCOME_*`: what became of the message.
     int32_t outcome;
@@ -283,6 +305,15 @@ typedef struct tminus_error_t {
     const char *operation;
     // What happened and what to do next.
     const char *message;
+    // What an ApsaraMQ HTTP server answered, in its own words: `TopicNotExist`, `SignatureDoesNotMatch`, … Empty, as the
+    // following are, where no server answered or it did not say.
+    const char *server_code;
+    // The server's explanation, or the beginning of a page that a middle box answered with.
+    const char *server_message;
+    // Id of the request, for the service's support.
+    const char *request_id;
+    // URL of the server.
+    const char *host_id;
 } tminus_error_t;
 
 // UTF-8 text of `len` bytes, not NUL-terminated. `data` NULL with `len` 0: none.
@@ -321,12 +352,13 @@ typedef struct tminus_client_options_t {
     uint32_t struct_size;
     // `TMINUS_SERVER_*`. Default auto.
     int32_t server_kind;
-    // Name servers: `host:port` or `remoting://host:port`; or proxies: `grpc://host:port`. Several separated by `;`;
-    // `remotings://` and `grpcs://` for TLS. Required.
+    // Name servers: `host:port` or `remoting://host:port`; or proxies: `grpc://host:port`; or an ApsaraMQ HTTP service:
+    // `http://host`. Several name servers or proxies separated by `;`; `remotings://`, `grpcs://` and `https://` for TLS.
+    // Required.
     struct tminus_str_t endpoint;
     struct tminus_credentials_t credentials;
     struct tminus_tls_t tls;
-    // Prefix `namespace%` of topics and groups; none by default.
+    // Prefix `namespace%` of topics and groups, or over ApsaraMQ HTTP the instance id; none by default.
     struct tminus_str_t name_space;
     // Overrides the generated client id.
     struct tminus_str_t client_id;
@@ -340,6 +372,9 @@ typedef struct tminus_client_options_t {
     int64_t route_refresh_interval_ms;
     // Relative delivery times follow this broker's clock, for tests on a virtual one; NULL: the machine's clock.
     const struct tminus_broker_t *clock_of;
+    // The proxy of an ApsaraMQ HTTP client: `http://[user:password@]host:port`, or `direct` for none. None: what `HTTP_PROXY`,
+    // `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say, never for addresses of this machine.
+    struct tminus_str_t http_proxy;
 } tminus_client_options_t;
 
 // One queue of a topic on one broker.
@@ -374,12 +409,14 @@ typedef struct tminus_receipt_t {
     struct tminus_str_t topic;
     // Broker name.
     struct tminus_str_t broker;
-    // None where the server gave none.
+    // None where the server gave none; over ApsaraMQ HTTP the handle that ends the transaction of a half message.
     struct tminus_str_t transaction_id;
     // For recalling a scheduled message; none where the server offers none.
     struct tminus_str_t recall_handle;
     // Region of the server; none where it names none.
     struct tminus_str_t region;
+    // Id of the request, for the support of a cloud service (ApsaraMQ HTTP); else none.
+    struct tminus_str_t request_id;
 } tminus_receipt_t;
 
 // A text. Made by the library, freed by `tminus_text_free`.
@@ -481,19 +518,28 @@ typedef struct tminus_message_view_t {
     struct tminus_str_t message_group;
     // Which delivery this is, from 1.
     int32_t delivery_attempt;
-    // 1: the body is not what the producer sent. Do not process it; unacknowledged it comes again. Simple consumers only.
+    // 1: the body is not what the producer sent. Do not process it; unacknowledged it comes again. Simple consumers and
+    // HTTP clients only.
     int32_t is_corrupted;
+    // When the handle expires and the message comes again, Unix ms of the server; -1 where it does not say (it does over
+    // ApsaraMQ HTTP, where it chooses the time).
+    int64_t invisible_until_ms;
+    // When the message was first delivered, Unix ms of the server; -1 where it does not say. Without meaning for
+    // messages received in order.
+    int64_t first_delivered_ms;
 } tminus_message_view_t;
 
-// Received messages: of a push consumer, to be settled; of a simple consumer, to be acknowledged; or half messages whose
-// transactions a server asks about, to be answered. Made by the library, freed by `tminus_batch_free` (or
-// `tminus_completions_free`); fields may be added at the end.
+// Received messages: of a push consumer, to be settled; of a simple consumer or HTTP client, to be acknowledged; or half
+// messages whose transactions a server asks about, to be answered. Made by the library, freed by `tminus_batch_free`
+// (or `tminus_completions_free`); fields may be added at the end.
 typedef struct tminus_batch_t {
     // `size` pointers.
     const struct tminus_message_view_t *const *messages;
     size_t size;
-    // `size` handles that acknowledge the messages of a simple consumer; NULL for others.
+    // `size` handles that acknowledge the messages of a simple consumer or HTTP client; NULL for others.
     const struct tminus_receipt_handle_t *handles;
+    // Id of the request of an HTTP client, for the service's support; else none.
+    struct tminus_str_t request_id;
 } tminus_batch_t;
 
 // Names a submitted operation within its queue, to cancel it. Never 0, never used again, nothing to free.
@@ -544,6 +590,14 @@ typedef struct tminus_producer_options_t {
     // 1: the host takes the servers' questions about transactions with `tminus_producer_receive_checks` or
     // `_submit_receive_checks`. Default 0: servers are told that nothing is known.
     int32_t take_checks;
+    // 1: over ApsaraMQ HTTP a send is repeated although the message may be stored, so that it may be stored twice.
+    // Default 0: such a send fails with `TMINUS_OUTCOME_MAYBE_SENT`.
+    int32_t allow_duplicates;
+    // How long after the half message the server first asks how a transaction ended, over ApsaraMQ HTTP: 10 s to 300 s.
+    // Default 10000.
+    int64_t transaction_check_after_ms;
+    // `TMINUS_BODY_*`. Default text.
+    int32_t body_encoding;
     int32_t reserved;
 } tminus_producer_options_t;
 
@@ -632,12 +686,31 @@ typedef struct tminus_subscription_t {
 // How a simple consumer receives. `tminus_simple_consumer_options_init` fills in the defaults.
 typedef struct tminus_simple_consumer_options_t {
     uint32_t struct_size;
-    uint32_t reserved;
+    // 1: over ApsaraMQ HTTP, receive in order: the next messages of a message group come when all that were delivered of
+    // it are acknowledged. Default 0. Over gRPC it is a property of the consumer group at the server.
+    int32_t orderly;
     // Consumer group. Required.
     struct tminus_str_t group;
     // How long a receive waits for a message when the call does not say. Default 15000.
     int64_t await_ms;
 } tminus_simple_consumer_options_t;
+
+// What to consume. Start with `TMINUS_HTTP_CONSUME_INIT`; `topic` and `group` are required.
+typedef struct tminus_http_consume_t {
+    uint32_t struct_size;
+    // `TMINUS_HTTP_CONSUME_*`. Default concurrent.
+    int32_t mode;
+    struct tminus_str_t topic;
+    // Consumer group; for half messages that of the producer.
+    struct tminus_str_t group;
+    // Tags separated by `||`; none or `*`: all.
+    struct tminus_str_t tag;
+    // Messages, 1..=16. Default 16.
+    int32_t max;
+    int32_t reserved;
+    // How long the server waits for the first one: whole seconds, at most 30000. Default 0.
+    int64_t wait_ms;
+} tminus_http_consume_t;
 
 // How a loopback broker runs. `tminus_broker_options_init` fills in the defaults.
 typedef struct tminus_broker_options_t {
@@ -855,6 +928,12 @@ tminus_status_t tminus_producer_recall(const struct tminus_producer_t *producer,
                                        struct tminus_text_t **message_id,
                                        struct tminus_error_t **error);
 
+// Replaces the credentials: every request from now on is signed with these. For temporary ones, which expire. Refused for
+// a producer that was started without.
+tminus_status_t tminus_producer_set_credentials(const struct tminus_producer_t *producer,
+                                                const struct tminus_credentials_t *credentials,
+                                                struct tminus_error_t **error);
+
 // The client id in use; it lives as long as the producer. None if the producer is unusable.
 struct tminus_str_t tminus_producer_client_id(const struct tminus_producer_t *producer);
 
@@ -1022,6 +1101,12 @@ tminus_status_t tminus_push_consumer_assigned_queues(const struct tminus_push_co
                                                      struct tminus_message_queues_t **out,
                                                      struct tminus_error_t **error);
 
+// Replaces the credentials: every request from now on is signed with these. For temporary ones, which expire. Refused for
+// a push consumer that was started without.
+tminus_status_t tminus_push_consumer_set_credentials(const struct tminus_push_consumer_t *consumer,
+                                                     const struct tminus_credentials_t *credentials,
+                                                     struct tminus_error_t **error);
+
 // The client id in use; it lives as long as the consumer. None if the consumer is unusable.
 struct tminus_str_t tminus_push_consumer_client_id(const struct tminus_push_consumer_t *consumer);
 
@@ -1060,6 +1145,12 @@ tminus_status_t tminus_simple_consumer_unsubscribe(const struct tminus_simple_co
                                                    struct tminus_str_t topic,
                                                    const struct tminus_cancel_t *cancel,
                                                    struct tminus_error_t **error);
+
+// Replaces the credentials: every request from now on is signed with these. For temporary ones, which expire. Refused for
+// a simple consumer that was started without.
+tminus_status_t tminus_simple_consumer_set_credentials(const struct tminus_simple_consumer_t *consumer,
+                                                       const struct tminus_credentials_t *credentials,
+                                                       struct tminus_error_t **error);
 
 // The client id in use; it lives as long as the consumer. None if the consumer is unusable.
 struct tminus_str_t tminus_simple_consumer_client_id(const struct tminus_simple_consumer_t *consumer);
@@ -1148,6 +1239,110 @@ tminus_status_t tminus_simple_consumer_submit_change_invisible(const struct tmin
                                                                uint64_t user_data,
                                                                tminus_op_t *op,
                                                                struct tminus_error_t **error);
+
+// Makes a client of an `http://` or `https://` endpoint; `name_space` of the options is the instance id. Nothing is sent
+// before the first call. `TMINUS_UNSUPPORTED` for an endpoint of another protocol. Free it with `tminus_http_client_free`.
+tminus_status_t tminus_http_client_new(const struct tminus_client_options_t *client,
+                                       struct tminus_http_client_t **out,
+                                       struct tminus_error_t **error);
+
+// Replaces the credentials: every request from now on is signed with these. For temporary ones, which expire. Refused for
+// a client that was made without.
+tminus_status_t tminus_http_client_set_credentials(const struct tminus_http_client_t *client,
+                                                   const struct tminus_credentials_t *credentials,
+                                                   struct tminus_error_t **error);
+
+// Closes the connections. Calls under way end with `TMINUS_CLOSED`; a second shutdown does nothing.
+tminus_status_t tminus_http_client_shutdown(const struct tminus_http_client_t *client,
+                                            const struct tminus_cancel_t *cancel,
+                                            struct tminus_error_t **error);
+
+// Shuts the client down if need be, and frees it. Submitted operations may still be under way: they complete as
+// `TMINUS_CLOSED` at the latest. Batches taken from it stay readable. NULL is allowed.
+void tminus_http_client_free(struct tminus_http_client_t *client);
+
+// Publishes a message once. `timeout_ms` negative: `request_timeout_ms` of the options. With the property `__TransCheckT`
+// (10 to 300 s) it is the half message of a transaction, whose handle is `(*receipt)->transaction_id`. `receipt` may be NULL.
+// Whatever fails, `error->outcome` says what became of the message.
+tminus_status_t tminus_http_client_publish(const struct tminus_http_client_t *client,
+                                           const struct tminus_message_t *message,
+                                           int64_t timeout_ms,
+                                           const struct tminus_cancel_t *cancel,
+                                           struct tminus_receipt_t **receipt,
+                                           struct tminus_error_t **error);
+
+// Submits a publish: when this is `TMINUS_OK`, exactly one completion with `user_data` comes to `queue`, else none. `op`
+// may be NULL; `tminus_op_cancel` takes it. The message is copied before this returns.
+tminus_status_t tminus_http_client_submit_publish(const struct tminus_http_client_t *client,
+                                                  const struct tminus_message_t *message,
+                                                  int64_t timeout_ms,
+                                                  const struct tminus_queue_t *queue,
+                                                  uint64_t user_data,
+                                                  tminus_op_t *op,
+                                                  struct tminus_error_t **error);
+
+// Takes messages, hidden from the group until their `invisible_until_ms`; acknowledge them by the `handle` texts of
+// `(*batch)->handles`. `TMINUS_MESSAGE_NOT_FOUND` if none came. It is never repeated: an answer that gets lost, or comes after
+// a cancel, leaves its messages hidden until then. Free the batch with `tminus_batch_free`.
+tminus_status_t tminus_http_client_consume(const struct tminus_http_client_t *client,
+                                           const struct tminus_http_consume_t *wanted,
+                                           const struct tminus_cancel_t *cancel,
+                                           struct tminus_batch_t **batch,
+                                           struct tminus_error_t **error);
+
+// Submits a consume; see `tminus_http_client_submit_publish`.
+tminus_status_t tminus_http_client_submit_consume(const struct tminus_http_client_t *client,
+                                                  const struct tminus_http_consume_t *wanted,
+                                                  const struct tminus_queue_t *queue,
+                                                  uint64_t user_data,
+                                                  tminus_op_t *op,
+                                                  struct tminus_error_t **error);
+
+// Acknowledges 1 to 16 messages with one request. `TMINUS_OK` says that the server answered: `*results` tells for each
+// handle, in their order, whether it succeeded, and with the server's own code if not (`TMINUS_INVALID_RECEIPT`:
+// it is none, expired, or was replaced; `TMINUS_MESSAGE_NOT_FOUND`: the message is gone). Free it with
+// `tminus_receipt_handles_free`.
+tminus_status_t tminus_http_client_ack(const struct tminus_http_client_t *client,
+                                       struct tminus_str_t topic,
+                                       struct tminus_str_t group,
+                                       const struct tminus_str_t *handles,
+                                       size_t count,
+                                       const struct tminus_cancel_t *cancel,
+                                       struct tminus_receipt_handles_t **results,
+                                       struct tminus_error_t **error);
+
+// Submits acknowledgements, whose completion has the results as its `handles`; see `tminus_http_client_submit_publish`.
+tminus_status_t tminus_http_client_submit_ack(const struct tminus_http_client_t *client,
+                                              struct tminus_str_t topic,
+                                              struct tminus_str_t group,
+                                              const struct tminus_str_t *handles,
+                                              size_t count,
+                                              const struct tminus_queue_t *queue,
+                                              uint64_t user_data,
+                                              tminus_op_t *op,
+                                              struct tminus_error_t **error);
+
+// Ends the transaction of a half message by the handle of its publish, or of a consume of half messages:
+// `TMINUS_TRANSACTION_*`; `UNKNOWN` says nothing to the server, which shows the half message later. `TMINUS_INVALID_RECEIPT`:
+// the handle is none or expired.
+tminus_status_t tminus_http_client_end_transaction(const struct tminus_http_client_t *client,
+                                                   struct tminus_str_t topic,
+                                                   struct tminus_str_t group,
+                                                   struct tminus_str_t handle,
+                                                   int32_t resolution,
+                                                   const struct tminus_cancel_t *cancel,
+                                                   struct tminus_error_t **error);
+
+// Submits the end of a transaction, whose completion has the status; see `tminus_http_client_submit_publish`.
+tminus_status_t tminus_http_client_submit_end_transaction(const struct tminus_http_client_t *client,
+                                                          struct tminus_str_t topic,
+                                                          struct tminus_str_t group,
+                                                          struct tminus_str_t handle,
+                                                          int32_t resolution,
+                                                          const struct tminus_queue_t *queue,
+                                                          uint64_t user_data,
+                                                          tminus_op_t *op,
+                                                          struct tminus_error_t **error);
 
 // Fills broker options of `size` bytes with the defaults.
 tminus_status_t tminus_broker_options_init(struct tminus_broker_options_t *options,
@@ -1256,6 +1451,7 @@ void tminus_log_free(struct tminus_log_t *log);
 // For static initialisation: tminus_message_t message = TMINUS_MESSAGE_INIT;
 #define TMINUS_MESSAGE_INIT {.struct_size = sizeof(tminus_message_t)}
 #define TMINUS_SEND_OPTIONS_INIT {.struct_size = sizeof(tminus_send_options_t), .timeout_ms = -1}
+#define TMINUS_HTTP_CONSUME_INIT {.struct_size = sizeof(tminus_http_consume_t), .max = 16}
 
 // For printf: printf("%.*s\n", TMINUS_PRINT(receipt->message_id));
 #define TMINUS_PRINT(text) (int)(text).len, (text).data != NULL ? (text).data : ""

@@ -3,14 +3,14 @@
 use std::sync::Mutex;
 
 use tminus_core::{
-    ConsumeResult, Delivery, ReceiptHandle, Received, Result, Settlement, TransactionAnswer,
+    ConsumeResult, Consumed, Delivery, ReceiptHandle, Received, Result, Settlement, TransactionAnswer,
     TransactionCheck, TransactionResolution,
 };
 
 use crate::boundary::{Handle, borrow, call, lock, quietly, take};
-use crate::data::invalid;
+use crate::data::{invalid, tminus_str_t};
 use crate::error::{tminus_error_t, tminus_status_t};
-use crate::message_view::{Lent, lend, tminus_message_view_t};
+use crate::message_view::{Circumstances, Lent, lend, tminus_message_view_t};
 use crate::receipt_handle::tminus_receipt_handle_t;
 
 /// Done.
@@ -29,16 +29,18 @@ pub const TMINUS_TRANSACTION_COMMIT: i32 = 1;
 /// The message is dropped.
 pub const TMINUS_TRANSACTION_ROLLBACK: i32 = 2;
 
-/// Received messages: of a push consumer, to be settled; of a simple consumer, to be acknowledged; or half messages whose
-/// transactions a server asks about, to be answered. Made by the library, freed by `tminus_batch_free` (or
-/// `tminus_completions_free`); fields may be added at the end.
+/// Received messages: of a push consumer, to be settled; of a simple consumer or HTTP client, to be acknowledged; or half
+/// messages whose transactions a server asks about, to be answered. Made by the library, freed by `tminus_batch_free`
+/// (or `tminus_completions_free`); fields may be added at the end.
 #[repr(C)]
 pub struct tminus_batch_t {
     /// `size` pointers.
     pub messages: *const *const tminus_message_view_t,
     pub size: usize,
-    /// `size` handles that acknowledge the messages of a simple consumer; NULL for others.
+    /// `size` handles that acknowledge the messages of a simple consumer or HTTP client; NULL for others.
     pub handles: *const tminus_receipt_handle_t,
+    /// Id of the request of an HTTP client, for the service's support; else none.
+    pub request_id: tminus_str_t,
 }
 
 /// Messages on their way to the host.
@@ -47,6 +49,8 @@ pub(crate) enum Batch {
     Delivered(Vec<Delivery>),
     /// Of a simple consumer.
     Received(Vec<Received>),
+    /// Of an HTTP client.
+    Consumed(Consumed),
     /// Half messages that a server asks about.
     Asked(Vec<TransactionCheck>),
 }
@@ -68,6 +72,7 @@ pub(crate) struct Owned {
     handles: Vec<tminus_receipt_handle_t>,
     messages: Vec<Lent>,
     receipts: Vec<ReceiptHandle>,
+    request_id: String,
     duties: Duties,
 }
 
@@ -82,28 +87,36 @@ impl Handle for Owned {
 /// Hands messages to the host.
 pub(crate) fn give(batch: Batch) -> *mut tminus_batch_t {
     let (mut messages, mut receipts) = (Vec::new(), Vec::new());
+    let mut request_id = String::new();
+    let mut receive = |received: Vec<Received>| {
+        for Received { message, receipt, corrupted, invisible_until_ms, first_delivered_ms } in received {
+            let circumstances =
+                Circumstances { is_corrupted: corrupted, invisible_until_ms, first_delivered_ms };
+            messages.push(lend(message, circumstances));
+            receipts.push(receipt);
+        }
+        Duties::Acknowledge
+    };
     let duties = match batch {
         Batch::Delivered(deliveries) => Duties::Settle(Mutex::new(
             deliveries
                 .into_iter()
                 .map(|Delivery { message, settlement }| {
-                    messages.push(lend(message, false));
+                    messages.push(lend(message, Circumstances::NONE));
                     Some(settlement)
                 })
                 .collect(),
         )),
-        Batch::Received(received) => {
-            for Received { message, receipt, corrupted, .. } in received {
-                messages.push(lend(message, corrupted));
-                receipts.push(receipt);
-            }
-            Duties::Acknowledge
+        Batch::Received(received) => receive(received),
+        Batch::Consumed(consumed) => {
+            request_id = consumed.request_id;
+            receive(consumed.messages)
         }
         Batch::Asked(checks) => Duties::Answer(Mutex::new(
             checks
                 .into_iter()
                 .map(|TransactionCheck { message, answer }| {
-                    messages.push(lend(message, false));
+                    messages.push(lend(message, Circumstances::NONE));
                     Some(answer)
                 })
                 .collect(),
@@ -116,9 +129,20 @@ pub(crate) fn give(batch: Batch) -> *mut tminus_batch_t {
         messages: pointers.as_ptr(),
         size: pointers.len(),
         handles: if handles.is_empty() { std::ptr::null() } else { handles.as_ptr() },
+        request_id: tminus_str_t::lend_option(Some(request_id.as_str()).filter(|id| !id.is_empty())),
     };
     let process = std::process::id();
-    Box::into_raw(Box::new(Owned { view, process, pointers, handles, messages, receipts, duties })).cast()
+    Box::into_raw(Box::new(Owned {
+        view,
+        process,
+        pointers,
+        handles,
+        messages,
+        receipts,
+        request_id,
+        duties,
+    }))
+    .cast()
 }
 
 /// Takes what is owed for message `index`, once.
@@ -136,9 +160,7 @@ impl Owned {
     fn settlements(&self) -> Result<&Mutex<Vec<Option<Settlement>>>> {
         match &self.duties {
             Duties::Settle(open) => Ok(open),
-            Duties::Acknowledge => {
-                Err(invalid("settle", "messages of a simple consumer are acknowledged by their handles"))
-            }
+            Duties::Acknowledge => Err(invalid("settle", "they are acknowledged by their handles")),
             Duties::Answer(_) => Err(invalid("settle", "questions about transactions are answered")),
         }
     }

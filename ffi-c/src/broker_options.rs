@@ -7,7 +7,7 @@ use tminus_core::options::Secret;
 use tminus_core::{Clock, Result, clock};
 
 use crate::boundary::call;
-use crate::client::tminus_credentials_t;
+use crate::credentials::tminus_credentials_t;
 use crate::data::{invalid, slice, tminus_str_t};
 use crate::error::{tminus_error_t, tminus_status_t};
 use crate::settings::{Growing, init, read};

@@ -1,11 +1,14 @@
 //! How a producer or consumer reaches the servers.
 
+use std::mem::offset_of;
+
 use tminus_core::message::ServerKind;
 use tminus_core::options::Secret;
-use tminus_core::{ClientOptions, Credentials, Result, TlsOptions};
+use tminus_core::{ClientOptions, HttpProxy, Result, TlsOptions};
 
 use crate::boundary::{borrow, call};
 use crate::broker::tminus_broker_t;
+use crate::credentials::tminus_credentials_t;
 use crate::data::{invalid, tminus_str_t};
 use crate::error::{tminus_error_t, tminus_status_t};
 use crate::settings::{Growing, duration, init, ms, read};
@@ -20,17 +23,6 @@ pub const TMINUS_SERVER_APACHE4: i32 = 2;
 pub const TMINUS_SERVER_HUAWEI: i32 = 3;
 /// Alibaba Cloud ApsaraMQ for RocketMQ.
 pub const TMINUS_SERVER_ALIBABA: i32 = 4;
-
-/// Access key pair; none when `access_key` is none.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct tminus_credentials_t {
-    pub access_key: tminus_str_t,
-    /// Signs the requests, never travels.
-    pub secret_key: tminus_str_t,
-    /// Of temporary credentials, else none.
-    pub security_token: tminus_str_t,
-}
 
 /// TLS of a client. Certificates are verified unless `insecure` says otherwise.
 #[repr(C)]
@@ -56,12 +48,13 @@ pub struct tminus_client_options_t {
     pub struct_size: u32,
     /// `TMINUS_SERVER_*`. Default auto.
     pub server_kind: i32,
-    /// Name servers: `host:port` or `remoting://host:port`; or proxies: `grpc://host:port`. Several separated by `;`;
-    /// `remotings://` and `grpcs://` for TLS. Required.
+    /// Name servers: `host:port` or `remoting://host:port`; or proxies: `grpc://host:port`; or an ApsaraMQ HTTP service:
+    /// `http://host`. Several name servers or proxies separated by `;`; `remotings://`, `grpcs://` and `https://` for TLS.
+    /// Required.
     pub endpoint: tminus_str_t,
     pub credentials: tminus_credentials_t,
     pub tls: tminus_tls_t,
-    /// Prefix `namespace%` of topics and groups; none by default.
+    /// Prefix `namespace%` of topics and groups, or over ApsaraMQ HTTP the instance id; none by default.
     pub name_space: tminus_str_t,
     /// Overrides the generated client id.
     pub client_id: tminus_str_t,
@@ -75,12 +68,15 @@ pub struct tminus_client_options_t {
     pub route_refresh_interval_ms: i64,
     /// Relative delivery times follow this broker's clock, for tests on a virtual one; NULL: the machine's clock.
     pub clock_of: *const tminus_broker_t,
+    /// The proxy of an ApsaraMQ HTTP client: `http://[user:password@]host:port`, or `direct` for none. None: what `HTTP_PROXY`,
+    /// `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say, never for addresses of this machine.
+    pub http_proxy: tminus_str_t,
 }
 
 // SAFETY: repr(C), size first, integers and pointers only.
 unsafe impl Growing for tminus_client_options_t {
     const NAME: &'static str = "tminus_client_options_t";
-    const FIRST_SIZE: usize = size_of::<Self>();
+    const FIRST_SIZE: usize = offset_of!(Self, http_proxy);
 
     fn defaults() -> Result<Self> {
         let core = ClientOptions::new("localhost:9876")?;
@@ -88,11 +84,7 @@ unsafe impl Growing for tminus_client_options_t {
             struct_size: size_of::<Self>() as u32,
             server_kind: TMINUS_SERVER_AUTO,
             endpoint: tminus_str_t::NONE,
-            credentials: tminus_credentials_t {
-                access_key: tminus_str_t::NONE,
-                secret_key: tminus_str_t::NONE,
-                security_token: tminus_str_t::NONE,
-            },
+            credentials: tminus_credentials_t::NONE,
             tls: tminus_tls_t {
                 enabled: 0,
                 insecure: 0,
@@ -108,27 +100,8 @@ unsafe impl Growing for tminus_client_options_t {
             heartbeat_interval_ms: ms(core.heartbeat_interval),
             route_refresh_interval_ms: ms(core.route_refresh_interval),
             clock_of: std::ptr::null(),
+            http_proxy: tminus_str_t::NONE,
         })
-    }
-}
-
-impl tminus_credentials_t {
-    /// Copies the input; `None` without an access key.
-    ///
-    /// # Safety
-    /// The texts are readable.
-    pub(crate) unsafe fn copy(&self, operation: &'static str) -> Result<Option<Credentials>> {
-        // SAFETY: the caller's promise is the same.
-        unsafe {
-            let Some(access_key) = self.access_key.read_option("access_key", operation)? else {
-                return Ok(None);
-            };
-            let mut credentials =
-                Credentials::new(access_key, self.secret_key.read("secret_key", operation)?);
-            credentials.security_token =
-                self.security_token.read_option("security_token", operation)?.map(Secret::new);
-            Ok(Some(credentials))
-        }
     }
 }
 
@@ -199,6 +172,11 @@ pub(crate) unsafe fn copy(
         if !given.clock_of.is_null() {
             options.clock = borrow(given.clock_of, operation)?.clock().clone();
         }
+        options.http_proxy = match given.http_proxy.read_option("http_proxy", operation)? {
+            None => HttpProxy::Environment,
+            Some("direct") => HttpProxy::Direct,
+            Some(url) => HttpProxy::Url(Secret::new(url)),
+        };
         Ok(options)
     }
 }

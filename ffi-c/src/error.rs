@@ -23,7 +23,7 @@ pub const TMINUS_NO_RESPONSE_CODE: i32 = i32::MIN;
 pub struct tminus_error_t {
     /// `TMINUS_INVALID_ARGUMENT`, …: the same as the returned status.
     pub status: tminus_status_t,
-    /// RocketMQ response code of the server, or `TMINUS_NO_RESPONSE_CODE`.
+    /// RocketMQ response code of the server, over ApsaraMQ HTTP the status; or `TMINUS_NO_RESPONSE_CODE`.
     pub response_code: i32,
     /// `TMINUS_OUTCOME_*`: what became of the message.
     pub outcome: i32,
@@ -35,13 +35,23 @@ pub struct tminus_error_t {
     pub operation: *const c_char,
     /// What happened and what to do next.
     pub message: *const c_char,
+    /// What an ApsaraMQ HTTP server answered, in its own words: `TopicNotExist`, `SignatureDoesNotMatch`, … Empty, as the
+    /// following are, where no server answered or it did not say.
+    pub server_code: *const c_char,
+    /// The server's explanation, or the beginning of a page that a middle box answered with.
+    pub server_message: *const c_char,
+    /// Id of the request, for the service's support.
+    pub request_id: *const c_char,
+    /// URL of the server.
+    pub host_id: *const c_char,
 }
 
 /// The error and the texts it lends; the host sees a pointer to the first field.
 #[repr(C)]
 struct Owned {
     view: tminus_error_t,
-    texts: [CString; 3],
+    _texts: [CString; 3],
+    _refusal: Option<[CString; 4]>,
 }
 
 fn c_string(text: &str) -> CString {
@@ -51,6 +61,11 @@ fn c_string(text: &str) -> CString {
 /// Hands an error to the host.
 pub(crate) fn give(error: &Error) -> *mut tminus_error_t {
     let texts = [c_string(error.kind().name()), c_string(error.operation()), c_string(&error.to_string())];
+    let refusal = error.refusal().map(|refusal| {
+        [&refusal.code, &refusal.message, &refusal.request_id, &refusal.host_id].map(|text| c_string(text))
+    });
+    let [server_code, server_message, request_id, host_id] =
+        refusal.as_ref().map_or([c"".as_ptr(); 4], |texts| texts.each_ref().map(|text| text.as_ptr()));
     let view = tminus_error_t {
         status: error.kind() as tminus_status_t,
         response_code: error.response_code().unwrap_or(TMINUS_NO_RESPONSE_CODE),
@@ -59,8 +74,12 @@ pub(crate) fn give(error: &Error) -> *mut tminus_error_t {
         name: texts[0].as_ptr(),
         operation: texts[1].as_ptr(),
         message: texts[2].as_ptr(),
+        server_code,
+        server_message,
+        request_id,
+        host_id,
     };
-    Box::into_raw(Box::new(Owned { view, texts })).cast()
+    Box::into_raw(Box::new(Owned { view, _texts: texts, _refusal: refusal })).cast()
 }
 
 /// The name of a status ("ok", "invalid_argument", …), static; "unknown" for a number this library does not know.

@@ -55,8 +55,28 @@ pub struct tminus_message_view_t {
     pub message_group: tminus_str_t,
     /// Which delivery this is, from 1.
     pub delivery_attempt: i32,
-    /// 1: the body is not what the producer sent. Do not process it; unacknowledged it comes again. Simple consumers only.
+    /// 1: the body is not what the producer sent. Do not process it; unacknowledged it comes again. Simple consumers and
+    /// HTTP clients only.
     pub is_corrupted: i32,
+    /// When the handle expires and the message comes again, Unix ms of the server; -1 where it does not say (it does over
+    /// ApsaraMQ HTTP, where it chooses the time).
+    pub invisible_until_ms: i64,
+    /// When the message was first delivered, Unix ms of the server; -1 where it does not say. Without meaning for
+    /// messages received in order.
+    pub first_delivered_ms: i64,
+}
+
+/// What a delivery says beside its message.
+pub(crate) struct Circumstances {
+    pub(crate) is_corrupted: bool,
+    pub(crate) invisible_until_ms: Option<i64>,
+    pub(crate) first_delivered_ms: Option<i64>,
+}
+
+impl Circumstances {
+    /// Of deliveries that say nothing.
+    pub(crate) const NONE: Self =
+        Self { is_corrupted: false, invisible_until_ms: None, first_delivered_ms: None };
 }
 
 /// A message with what its view lends.
@@ -67,7 +87,7 @@ pub(crate) struct Lent {
 }
 
 /// Lends what a message says.
-pub(crate) fn lend(message: MessageView, is_corrupted: bool) -> Lent {
+pub(crate) fn lend(message: MessageView, circumstances: Circumstances) -> Lent {
     let lent: Vec<_> =
         message.properties.iter().map(|(name, value)| tminus_property_t::lend(name, value)).collect();
     let view = tminus_message_view_t {
@@ -96,7 +116,9 @@ pub(crate) fn lend(message: MessageView, is_corrupted: bool) -> Lent {
         store_host: message.store_host.into(),
         message_group: tminus_str_t::lend_option(message.message_group()),
         delivery_attempt: message.delivery_attempt(),
-        is_corrupted: is_corrupted.into(),
+        is_corrupted: circumstances.is_corrupted.into(),
+        invisible_until_ms: circumstances.invisible_until_ms.unwrap_or(-1),
+        first_delivered_ms: circumstances.first_delivered_ms.unwrap_or(-1),
     };
     // Moving the message moves the headers of its texts, not what they point to.
     Lent { view, _properties: lent, _message: message }

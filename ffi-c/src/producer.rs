@@ -1,11 +1,12 @@
 //! The producer.
 
 use tminus_core::runtime::handle as runtime;
-use tminus_core::{Outcome, Producer, TransactionChecks};
+use tminus_core::{Outcome, Producer, SharedCredentials, TransactionChecks};
 
 use crate::boundary::{Handle, Out, block_on, borrow, call, quietly, take};
 use crate::cancel::tminus_cancel_t;
 use crate::client::tminus_client_options_t;
+use crate::credentials::{self, tminus_credentials_t};
 use crate::data::tminus_str_t;
 use crate::error::{tminus_error_t, tminus_status_t};
 use crate::message_queue::{self, tminus_message_queues_t};
@@ -15,6 +16,7 @@ use crate::text::{self, tminus_text_t};
 /// Sends messages. Any thread may use it.
 pub struct tminus_producer_t {
     process: u32,
+    credentials: Option<SharedCredentials>,
     pub(crate) producer: Producer,
     /// Questions about transactions, where the host takes them.
     pub(crate) checks: Option<TransactionChecks>,
@@ -44,13 +46,14 @@ pub unsafe extern "C" fn tminus_producer_start(
     call(error, "start", || {
         let out = Out::new(out, "out", "start")?;
         // SAFETY: the host passes readable options and NULL or a live token.
-        let (producer, checks) = unsafe {
+        let (producer, checks, credentials) = unsafe {
             let (options, take_checks) = producer_options::copy(client, options)?;
+            let credentials = options.client.credentials.clone();
             let start = Producer::start_with_checks(options);
             let (producer, checks) = block_on(cancel, "start", Outcome::NotSent, start)?;
-            (producer, take_checks.then_some(checks))
+            (producer, take_checks.then_some(checks), credentials)
         };
-        out.give(tminus_producer_t { process: std::process::id(), producer, checks });
+        out.give(tminus_producer_t { process: std::process::id(), credentials, producer, checks });
         Ok(())
     })
 }
@@ -107,6 +110,26 @@ pub unsafe extern "C" fn tminus_producer_recall(
             unsafe { message_id.write(text::give(recalled)) };
         }
         Ok(())
+    })
+}
+
+/// Replaces the credentials: every request from now on is signed with these. For temporary ones, which expire. Refused for
+/// a producer that was started without.
+///
+/// # Safety
+/// Pointers are NULL or valid as their types say; `error` is a place for one pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tminus_producer_set_credentials(
+    producer: *const tminus_producer_t,
+    credentials: *const tminus_credentials_t,
+    error: *mut *mut tminus_error_t,
+) -> tminus_status_t {
+    call(error, "set credentials", || {
+        // SAFETY: the host passes a live producer and NULL or readable credentials.
+        unsafe {
+            let producer = borrow(producer, "set credentials")?;
+            credentials::replace(producer.credentials.as_ref(), credentials)
+        }
     })
 }
 

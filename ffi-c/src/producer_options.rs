@@ -3,13 +3,19 @@
 use std::mem::offset_of;
 
 use tminus_core::message::{BeyondPolicy, DelayLimits, PastPolicy};
-use tminus_core::{ProducerOptions, Result};
+use tminus_core::{BodyEncoding, ProducerOptions, Result};
 
 use crate::boundary::call;
 use crate::client::{self, tminus_client_options_t};
-use crate::data::{slice, tminus_str_t};
+use crate::data::{invalid, slice, tminus_str_t};
 use crate::error::{tminus_error_t, tminus_status_t};
 use crate::settings::{Growing, count, duration, init, ms, read};
+
+/// A body travels as it is; over ApsaraMQ HTTP one that XML cannot carry is refused.
+pub const TMINUS_BODY_TEXT: i32 = 0;
+/// Over ApsaraMQ HTTP a body that is no text travels in base64, marked by the property `__BODY_ENCODING`, by which
+/// consumers of this library decode it over every protocol.
+pub const TMINUS_BODY_BASE64: i32 = 1;
 
 /// How a producer sends. `tminus_producer_options_init` fills in the defaults.
 #[repr(C)]
@@ -43,6 +49,14 @@ pub struct tminus_producer_options_t {
     /// 1: the host takes the servers' questions about transactions with `tminus_producer_receive_checks` or
     /// `_submit_receive_checks`. Default 0: servers are told that nothing is known.
     pub take_checks: i32,
+    /// 1: over ApsaraMQ HTTP a send is repeated although the message may be stored, so that it may be stored twice.
+    /// Default 0: such a send fails with `TMINUS_OUTCOME_MAYBE_SENT`.
+    pub allow_duplicates: i32,
+    /// How long after the half message the server first asks how a transaction ended, over ApsaraMQ HTTP: 10 s to 300 s.
+    /// Default 10000.
+    pub transaction_check_after_ms: i64,
+    /// `TMINUS_BODY_*`. Default text.
+    pub body_encoding: i32,
     pub reserved: i32,
 }
 
@@ -68,6 +82,9 @@ unsafe impl Growing for tminus_producer_options_t {
             topics: std::ptr::null(),
             topic_count: 0,
             take_checks: 0,
+            allow_duplicates: core.allow_duplicates.into(),
+            transaction_check_after_ms: ms(core.transaction_check_after),
+            body_encoding: TMINUS_BODY_TEXT,
             reserved: 0,
         })
     }
@@ -107,6 +124,14 @@ pub(crate) unsafe fn copy(
         } else {
             BeyondPolicy::Refuse
         },
+    };
+    options.allow_duplicates = given.allow_duplicates != 0;
+    options.transaction_check_after =
+        duration(given.transaction_check_after_ms, "transaction_check_after_ms", "start")?;
+    options.body_encoding = match given.body_encoding {
+        TMINUS_BODY_TEXT => BodyEncoding::Text,
+        TMINUS_BODY_BASE64 => BodyEncoding::Base64,
+        other => return Err(invalid("start", format!("body_encoding is {other}; use one of TMINUS_BODY_*"))),
     };
     Ok((options, given.take_checks != 0))
 }

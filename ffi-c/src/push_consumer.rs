@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use tminus_core::runtime::handle as runtime;
-use tminus_core::{Deliveries, Delivery, Error, ErrorKind, Outcome, PushConsumer, Result};
+use tminus_core::{Deliveries, Delivery, Error, ErrorKind, Outcome, PushConsumer, Result, SharedCredentials};
 
 use crate::batch::{self, Batch, tminus_batch_t};
 use crate::boundary::{Handle, Out, block_on, borrow, call, quietly, take, wait_ms};
 use crate::cancel::tminus_cancel_t;
 use crate::client::tminus_client_options_t;
 use crate::completion::tminus_op_t;
+use crate::credentials::{self, tminus_credentials_t};
 use crate::data::{invalid, tminus_str_t};
 use crate::driver::{Kind, Payload};
 use crate::error::{tminus_error_t, tminus_status_t};
@@ -21,6 +22,7 @@ use crate::subscription::{self, tminus_subscription_t};
 /// Consumes topics as a member of a group. Any thread may use it.
 pub struct tminus_push_consumer_t {
     process: u32,
+    credentials: Option<SharedCredentials>,
     consumer: PushConsumer,
     deliveries: Deliveries,
 }
@@ -51,11 +53,14 @@ pub unsafe extern "C" fn tminus_push_consumer_start(
     call(error, "start", || {
         let out = Out::new(out, "out", "start")?;
         // SAFETY: the host passes readable options and NULL or a live token.
-        let (consumer, deliveries) = unsafe {
+        let (consumer, deliveries, credentials) = unsafe {
             let options = push_consumer_options::copy(client, options, subscriptions, subscription_count)?;
-            block_on(cancel, "start", Outcome::NotSent, PushConsumer::start_stream(options))?
+            let credentials = options.client.credentials.clone();
+            let start = PushConsumer::start_stream(options);
+            let (consumer, deliveries) = block_on(cancel, "start", Outcome::NotSent, start)?;
+            (consumer, deliveries, credentials)
         };
-        out.give(tminus_push_consumer_t { process: std::process::id(), consumer, deliveries });
+        out.give(tminus_push_consumer_t { process: std::process::id(), credentials, consumer, deliveries });
         Ok(())
     })
 }
@@ -222,6 +227,26 @@ pub unsafe extern "C" fn tminus_push_consumer_assigned_queues(
         // SAFETY: the host passes NULL or a live consumer.
         out.set(message_queue::give(unsafe { borrow(consumer, "queues")? }.consumer.assigned_queues()));
         Ok(())
+    })
+}
+
+/// Replaces the credentials: every request from now on is signed with these. For temporary ones, which expire. Refused for
+/// a push consumer that was started without.
+///
+/// # Safety
+/// Pointers are NULL or valid as their types say; `error` is a place for one pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tminus_push_consumer_set_credentials(
+    consumer: *const tminus_push_consumer_t,
+    credentials: *const tminus_credentials_t,
+    error: *mut *mut tminus_error_t,
+) -> tminus_status_t {
+    call(error, "set credentials", || {
+        // SAFETY: the host passes a live push consumer and NULL or readable credentials.
+        unsafe {
+            let consumer = borrow(consumer, "set credentials")?;
+            credentials::replace(consumer.credentials.as_ref(), credentials)
+        }
     })
 }
 

@@ -30,12 +30,14 @@ pub struct tminus_receipt_t {
     pub topic: tminus_str_t,
     /// Broker name.
     pub broker: tminus_str_t,
-    /// None where the server gave none.
+    /// None where the server gave none; over ApsaraMQ HTTP the handle that ends the transaction of a half message.
     pub transaction_id: tminus_str_t,
     /// For recalling a scheduled message; none where the server offers none.
     pub recall_handle: tminus_str_t,
     /// Region of the server; none where it names none.
     pub region: tminus_str_t,
+    /// Id of the request, for the support of a cloud service (ApsaraMQ HTTP); else none.
+    pub request_id: tminus_str_t,
 }
 
 /// The receipt and the texts it lends; the host sees a pointer to the first field.
@@ -58,6 +60,7 @@ pub(crate) fn give(receipt: SendReceipt) -> *mut tminus_receipt_t {
         transaction_id: tminus_str_t::lend_option(receipt.transaction_id.as_deref()),
         recall_handle: tminus_str_t::lend_option(receipt.recall_handle.as_deref()),
         region: tminus_str_t::lend_option(receipt.region.as_deref()),
+        request_id: tminus_str_t::lend_option(receipt.request_id.as_deref()),
     };
     // Moving the receipt moves the strings' headers, not the text they point to.
     Box::into_raw(Box::new(Owned { view, receipt })).cast()

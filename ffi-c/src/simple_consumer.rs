@@ -1,11 +1,12 @@
 //! The simple consumer: its life and its subscriptions.
 
 use tminus_core::runtime::handle as runtime;
-use tminus_core::{Outcome, SimpleConsumer};
+use tminus_core::{Outcome, SharedCredentials, SimpleConsumer};
 
 use crate::boundary::{Handle, Out, block_on, borrow, call, quietly, take};
 use crate::cancel::tminus_cancel_t;
 use crate::client::tminus_client_options_t;
+use crate::credentials::{self, tminus_credentials_t};
 use crate::data::tminus_str_t;
 use crate::error::{tminus_error_t, tminus_status_t};
 use crate::simple_consumer_options::{self, tminus_simple_consumer_options_t};
@@ -15,6 +16,7 @@ use crate::subscription::{self, tminus_subscription_t};
 /// duration ends. Any thread may use it.
 pub struct tminus_simple_consumer_t {
     process: u32,
+    credentials: Option<SharedCredentials>,
     pub(crate) consumer: SimpleConsumer,
 }
 
@@ -44,11 +46,12 @@ pub unsafe extern "C" fn tminus_simple_consumer_start(
     call(error, "start", || {
         let out = Out::new(out, "out", "start")?;
         // SAFETY: the host passes readable options and NULL or a live token.
-        let consumer = unsafe {
+        let (consumer, credentials) = unsafe {
             let options = simple_consumer_options::copy(client, options, subscriptions, subscription_count)?;
-            block_on(cancel, "start", Outcome::NotSent, SimpleConsumer::start(options))?
+            let credentials = options.client.credentials.clone();
+            (block_on(cancel, "start", Outcome::NotSent, SimpleConsumer::start(options))?, credentials)
         };
-        out.give(tminus_simple_consumer_t { process: std::process::id(), consumer });
+        out.give(tminus_simple_consumer_t { process: std::process::id(), credentials, consumer });
         Ok(())
     })
 }
@@ -91,6 +94,26 @@ pub unsafe extern "C" fn tminus_simple_consumer_unsubscribe(
             let consumer = borrow(consumer, "unsubscribe")?;
             let topic = topic.read("topic", "unsubscribe")?;
             block_on(cancel, "unsubscribe", Outcome::NotSent, consumer.consumer.unsubscribe(topic))
+        }
+    })
+}
+
+/// Replaces the credentials: every request from now on is signed with these. For temporary ones, which expire. Refused for
+/// a simple consumer that was started without.
+///
+/// # Safety
+/// Pointers are NULL or valid as their types say; `error` is a place for one pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tminus_simple_consumer_set_credentials(
+    consumer: *const tminus_simple_consumer_t,
+    credentials: *const tminus_credentials_t,
+    error: *mut *mut tminus_error_t,
+) -> tminus_status_t {
+    call(error, "set credentials", || {
+        // SAFETY: the host passes a live simple consumer and NULL or readable credentials.
+        unsafe {
+            let consumer = borrow(consumer, "set credentials")?;
+            credentials::replace(consumer.credentials.as_ref(), credentials)
         }
     })
 }

@@ -14,7 +14,9 @@ use crate::subscription::tminus_subscription_t;
 #[derive(Clone, Copy)]
 pub struct tminus_simple_consumer_options_t {
     pub struct_size: u32,
-    pub reserved: u32,
+    /// 1: over ApsaraMQ HTTP, receive in order: the next messages of a message group come when all that were delivered of
+    /// it are acknowledged. Default 0. Over gRPC it is a property of the consumer group at the server.
+    pub orderly: i32,
     /// Consumer group. Required.
     pub group: tminus_str_t,
     /// How long a receive waits for a message when the call does not say. Default 15000.
@@ -30,7 +32,7 @@ unsafe impl Growing for tminus_simple_consumer_options_t {
         let core = SimpleConsumerOptions::new("localhost:8081", "")?;
         Ok(Self {
             struct_size: size_of::<Self>() as u32,
-            reserved: 0,
+            orderly: core.orderly.into(),
             group: tminus_str_t::NONE,
             await_ms: ms(core.await_duration),
         })
@@ -52,6 +54,7 @@ pub(crate) unsafe fn copy(
         let given = read(given, "start")?;
         let group = given.group.read("group", "start")?;
         let mut options = SimpleConsumerOptions::with_client(client::copy(client, "start")?, group);
+        options.orderly = given.orderly != 0;
         options.await_duration = duration(given.await_ms, "await_ms", "start")?;
         for subscription in slice(subscriptions, subscription_count, "subscriptions", "start")? {
             options.subscriptions.push(subscription.copy("start")?);

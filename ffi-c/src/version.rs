@@ -8,7 +8,7 @@ use crate::error::{tminus_error_t, tminus_status_t};
 
 /// Version of the ABI described by this header: major in the upper 16 bits, minor in the lower.
 /// A minor step only adds; a major step may change anything.
-pub const TMINUS_ABI_VERSION: u32 = 0x0001_0001;
+pub const TMINUS_ABI_VERSION: u32 = 0x0001_0002;
 
 const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
     Ok(text) => text,

@@ -8,11 +8,12 @@ use std::path::Path;
 use tminus_core::ErrorKind;
 
 /// The nouns in the order of the header.
-const NOUNS: [&str; 28] = [
+const NOUNS: [&str; 32] = [
     "data",
     "version",
     "error",
     "cancel",
+    "credentials",
     "client",
     "message",
     "message_queue",
@@ -33,6 +34,9 @@ const NOUNS: [&str; 28] = [
     "simple_consumer_options",
     "simple_consumer",
     "receive",
+    "http_client",
+    "http_consume",
+    "http_calls",
     "broker_options",
     "broker",
     "broker_resources",
@@ -43,6 +47,7 @@ const HELPERS: &str = r#"
 // For static initialisation: tminus_message_t message = TMINUS_MESSAGE_INIT;
 #define TMINUS_MESSAGE_INIT {.struct_size = sizeof(tminus_message_t)}
 #define TMINUS_SEND_OPTIONS_INIT {.struct_size = sizeof(tminus_send_options_t), .timeout_ms = -1}
+#define TMINUS_HTTP_CONSUME_INIT {.struct_size = sizeof(tminus_http_consume_t), .max = 16}
 
 // For printf: printf("%.*s\n", TMINUS_PRINT(receipt->message_id));
 #define TMINUS_PRINT(text) (int)(text).len, (text).data != NULL ? (text).data : ""

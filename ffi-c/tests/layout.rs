@@ -28,19 +28,22 @@ macro_rules! assertions {
 #[test]
 fn the_c_compiler_agrees() {
     let assertions = assertions! {
-        tminus_error_t { status response_code outcome is_retryable name operation message }
+        tminus_error_t {
+            status response_code outcome is_retryable name operation message server_code server_message
+            request_id host_id
+        }
         tminus_str_t { data len }
         tminus_credentials_t { access_key secret_key security_token }
         tminus_tls_t { enabled insecure ca_pem client_cert_pem client_key_pem server_name }
         tminus_client_options_t {
             struct_size server_kind endpoint credentials tls name_space client_id connect_timeout_ms
-            request_timeout_ms heartbeat_interval_ms route_refresh_interval_ms clock_of
+            request_timeout_ms heartbeat_interval_ms route_refresh_interval_ms clock_of http_proxy
         }
         tminus_message_queue_t { topic broker id reserved }
         tminus_message_queues_t { queues size }
         tminus_receipt_t {
             send_status queue_id queue_offset message_id offset_message_id topic broker transaction_id
-            recall_handle region
+            recall_handle region request_id
         }
         tminus_text_t { text }
         tminus_receipt_handle_t { topic broker message_id handle }
@@ -52,14 +55,14 @@ fn the_c_compiler_agrees() {
             topic body message_id offset_message_id tag keys broker properties property_count deliver_at_ms
             born_ms store_ms queue_offset commit_log_offset prepared_transaction_offset queue_id
             reconsume_times flag sys_flag body_crc store_size born_host store_host message_group
-            delivery_attempt is_corrupted
+            delivery_attempt is_corrupted invisible_until_ms first_delivered_ms
         }
-        tminus_batch_t { messages size handles }
+        tminus_batch_t { messages size handles request_id }
         tminus_completion_t { user_data op kind status error receipt batch handles }
         tminus_producer_options_t {
             struct_size retries group send_timeout_ms max_body_bytes compress_above_bytes delay_max_ahead_ms
             compress_level delay_refuse_past delay_allow_beyond default_topic_queues topics topic_count take_checks
-            reserved
+            allow_duplicates transaction_check_after_ms body_encoding reserved
         }
         tminus_message_t {
             struct_size flag topic body tag keys properties property_count delivery reserved delivery_value
@@ -71,7 +74,8 @@ fn the_c_compiler_agrees() {
             consume_timeout_ms pull_batch cached_messages_per_queue cached_bytes_per_queue long_poll_ms
             offset_commit_interval_ms rebalance_interval_ms
         }
-        tminus_simple_consumer_options_t { struct_size reserved group await_ms }
+        tminus_simple_consumer_options_t { struct_size orderly group await_ms }
+        tminus_http_consume_t { struct_size mode topic group tag max reserved wait_ms }
         tminus_subscription_t { topic expression filter reserved }
         tminus_broker_options_t {
             struct_size persona listen name join virtual_clock auto_create_topics clock_start_ms queues tls

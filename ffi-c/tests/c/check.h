@@ -90,14 +90,19 @@ static inline tminus_client_options_t client_of(const tminus_broker_t *broker)
     return client;
 }
 
-// The same port by another protocol: the scheme is the only difference.
-static inline tminus_client_options_t grpc_client_of(const tminus_broker_t *broker)
+// The same port by another protocol: the scheme is the only difference. The endpoint lives until the next call.
+static inline tminus_client_options_t client_by(const char *scheme, const tminus_broker_t *broker)
 {
     static char endpoint[64];
     tminus_client_options_t client = client_of(broker);
-    snprintf(endpoint, sizeof endpoint, "grpc://%.*s", TMINUS_PRINT(client.endpoint));
+    snprintf(endpoint, sizeof endpoint, "%s://%.*s", scheme, TMINUS_PRINT(tminus_broker_address(broker)));
     client.endpoint = tminus_str(endpoint);
     return client;
+}
+
+static inline tminus_client_options_t grpc_client_of(const tminus_broker_t *broker)
+{
+    return client_by("grpc", broker);
 }
 
 static inline tminus_producer_t *start_producer(const tminus_broker_t *broker)

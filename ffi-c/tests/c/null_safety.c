@@ -19,6 +19,9 @@ static void objects_are_missing(void)
     tminus_message_queues_t *queues = NULL;
     tminus_receipt_t *receipt = NULL;
     tminus_receipt_handles_t *handles = NULL;
+    tminus_credentials_t credentials = {.access_key = tminus_str("key"), .secret_key = tminus_str("secret")};
+    tminus_http_consume_t wanted = TMINUS_HTTP_CONSUME_INIT;
+    tminus_str_t topic = tminus_str("topic"), group = tminus_str("group"), text = tminus_str("handle");
 
     REFUSED(tminus_cancel_fire(NULL, &error));
     REFUSED(tminus_queue_wait(NULL, &completion, 1, 0, &number, &error));
@@ -50,6 +53,20 @@ static void objects_are_missing(void)
     REFUSED(tminus_simple_consumer_change_invisible(NULL, &handle, 0, NULL, &handles, &error));
     REFUSED(tminus_simple_consumer_submit_change_invisible(NULL, &handle, 0, NULL, 0, NULL, &error));
     REFUSED(tminus_simple_consumer_shutdown(NULL, NULL, &error));
+    REFUSED(tminus_producer_set_credentials(NULL, &credentials, &error));
+    REFUSED(tminus_simple_consumer_set_credentials(NULL, &credentials, &error));
+    REFUSED(tminus_push_consumer_set_credentials(NULL, &credentials, &error));
+    REFUSED(tminus_http_client_set_credentials(NULL, &credentials, &error));
+    REFUSED(tminus_http_client_publish(NULL, &message, -1, NULL, &receipt, &error));
+    REFUSED(tminus_http_client_submit_publish(NULL, &message, -1, NULL, 0, NULL, &error));
+    REFUSED(tminus_http_client_consume(NULL, &wanted, NULL, &batch, &error));
+    REFUSED(tminus_http_client_submit_consume(NULL, &wanted, NULL, 0, NULL, &error));
+    REFUSED(tminus_http_client_ack(NULL, topic, group, &text, 1, NULL, &handles, &error));
+    REFUSED(tminus_http_client_submit_ack(NULL, topic, group, &text, 1, NULL, 0, NULL, &error));
+    REFUSED(tminus_http_client_end_transaction(NULL, topic, group, text, TMINUS_TRANSACTION_COMMIT, NULL, &error));
+    REFUSED(tminus_http_client_submit_end_transaction(NULL, topic, group, text, TMINUS_TRANSACTION_COMMIT, NULL, 0,
+                                                      NULL, &error));
+    REFUSED(tminus_http_client_shutdown(NULL, NULL, &error));
     REFUSED(tminus_push_consumer_subscribe(NULL, &subscription, NULL, &error));
     REFUSED(tminus_push_consumer_unsubscribe(NULL, tminus_str("topic"), NULL, &error));
     REFUSED(tminus_push_consumer_suspend(NULL, &error));
@@ -95,6 +112,7 @@ static void places_for_results_are_missing(tminus_broker_t *broker, tminus_queue
     REFUSED(tminus_producer_start(&client, NULL, NULL, NULL, &error));
     REFUSED(tminus_push_consumer_start(&client, NULL, NULL, 0, NULL, NULL, &error));
     REFUSED(tminus_simple_consumer_start(&client, NULL, NULL, 0, NULL, NULL, &error));
+    REFUSED(tminus_http_client_new(&client, NULL, &error));
     REFUSED(tminus_broker_start(NULL, NULL, &error));
     REFUSED(tminus_broker_pending(broker, NULL, NULL, &error));
     REFUSED(tminus_broker_request_count(broker, 10, NULL, &error));
@@ -186,7 +204,7 @@ static void options_are_unusable(tminus_broker_t *broker)
     tminus_simple_consumer_t *simple = NULL;
     tminus_broker_t *other = NULL;
 
-    REFUSED(tminus_client_options_init(&client, sizeof client - 1, &error));
+    REFUSED(tminus_client_options_init(&client, offsetof(tminus_client_options_t, http_proxy) - 1, &error));
     REFUSED(tminus_producer_start(NULL, NULL, NULL, &producer, &error));
     REFUSED(tminus_push_consumer_start(NULL, NULL, NULL, 0, NULL, &consumer, &error));
 
@@ -227,6 +245,17 @@ static void options_are_unusable(tminus_broker_t *broker)
     simple_options.await_ms = -1;
     REFUSED(tminus_simple_consumer_start(&client, &simple_options, NULL, 0, NULL, &simple, &error));
 
+    tminus_http_client_t *http = NULL;
+    REFUSED(tminus_http_client_new(NULL, &http, &error));
+    EXPECT(TMINUS_UNSUPPORTED, tminus_http_client_new(&client, &http, &error));
+    CHECK(http == NULL);
+    // A host of ABI 1.1 knows no proxies.
+    client.http_proxy = (tminus_str_t){NULL, 3};
+    REFUSED(tminus_http_client_new(&client, &http, &error));
+    client.struct_size = offsetof(tminus_client_options_t, http_proxy);
+    EXPECT(TMINUS_UNSUPPORTED, tminus_http_client_new(&client, &http, &error));
+    client = client_of(broker);
+
     tminus_producer_options_t producer_options;
     OK(tminus_producer_options_init(&producer_options, sizeof producer_options, &error));
     producer_options.topic_count = 1;
@@ -234,6 +263,21 @@ static void options_are_unusable(tminus_broker_t *broker)
     // A host of ABI 1.0 knows no topics.
     producer_options.struct_size = offsetof(tminus_producer_options_t, topics);
     OK(tminus_producer_start(&client, &producer_options, NULL, &producer, &error));
+    tminus_producer_free(producer);
+    producer = NULL;
+    // One of ABI 1.1 left zero where duplicates can be allowed now, and knows nothing of what follows.
+    OK(tminus_producer_options_init(&producer_options, sizeof producer_options, &error));
+    CHECK(producer_options.allow_duplicates == 0 && producer_options.body_encoding == TMINUS_BODY_TEXT);
+    CHECK(producer_options.transaction_check_after_ms == 10000);
+    producer_options.body_encoding = 99;
+    REFUSED(tminus_producer_start(&client, &producer_options, NULL, &producer, &error));
+    producer_options.struct_size = offsetof(tminus_producer_options_t, transaction_check_after_ms);
+    OK(tminus_producer_start(&client, &producer_options, NULL, &producer, &error));
+    // It was started without credentials, so there are none to replace.
+    tminus_credentials_t credentials = {.access_key = tminus_str("key"), .secret_key = tminus_str("secret")};
+    REFUSED(tminus_producer_set_credentials(producer, NULL, &error));
+    REFUSED(tminus_producer_set_credentials(producer, &(tminus_credentials_t){.secret_key = tminus_str("s")}, &error));
+    REFUSED(tminus_producer_set_credentials(producer, &credentials, &error));
     tminus_producer_free(producer);
     producer = NULL;
 
@@ -273,6 +317,8 @@ static void errors_tell(void)
     CHECK(strstr(error->message, "out is NULL") != NULL);
     CHECK(error->response_code == TMINUS_NO_RESPONSE_CODE);
     CHECK(error->outcome == TMINUS_OUTCOME_NOT_SENT && error->is_retryable == 0);
+    CHECK(strcmp(error->server_code, "") == 0 && strcmp(error->server_message, "") == 0);
+    CHECK(strcmp(error->request_id, "") == 0 && strcmp(error->host_id, "") == 0);
     tminus_error_free(error);
     CHECK(strcmp(tminus_status_name(TMINUS_OK), "ok") == 0);
     CHECK(strcmp(tminus_status_name(TMINUS_TIMEOUT), "timeout") == 0);
@@ -308,6 +354,7 @@ int main(void)
     tminus_producer_free(NULL);
     tminus_push_consumer_free(NULL);
     tminus_simple_consumer_free(NULL);
+    tminus_http_client_free(NULL);
     tminus_broker_free(NULL);
     tminus_log_free(NULL);
     return 0;
