@@ -89,7 +89,7 @@ check-go:
 check-python: $(VENV)/tools
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy --config-file python/pyproject.toml python/tminus python/rocketmq
+	$(VENV)/bin/mypy --config-file python/pyproject.toml python/tminus python/rocketmq python/mq_http_sdk
 
 format:
 	$(CARGO) fmt --all

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import tminus
+from tminus import _environment
 
 from ._message import Text, to_text
 
@@ -42,11 +42,7 @@ class Settings(ABC):
 
     def connection(self) -> dict[str, Any]:
         """The options, with TLS as the environment says: this API has no call for it."""
-        authority = os.environ.get("TMINUS_TLS_CA")
-        if authority is None:
-            return self._options
-        with open(authority) as file:
-            return {**self._options, "tls": tminus.TlsOptions(ca_pem=file.read())}
+        return {**self._options, "tls": _environment.tls()}
 
     @abstractmethod
     def start(self) -> None: ...

@@ -66,8 +66,7 @@ E = TypeVar("E", bound=RocketMQException)
 def translated(error: tminus.Error, exception: type[E]) -> E:
     """`error` as `exception`, with all that is known about it."""
     raised = exception(str(error))
-    raised.kind, raised.code, raised.outcome = error.kind, error.code, error.outcome
-    raised.retryable, raised.operation = error.retryable, error.operation
+    vars(raised).update(vars(error))
     return raised
 
 

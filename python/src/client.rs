@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use pyo3::prelude::*;
-use tminus::Result;
+use tminus::options::SharedCredentials;
 use tminus::runtime::{PerProcess, handle};
+use tminus::{Error, ErrorKind, Result};
 use tokio::sync::OnceCell;
 
 use crate::aio::Completions;
+use crate::errors::raise;
+use crate::options::Credentials;
 use crate::owned::{Owned, closed};
 use crate::runtime::{enter, run};
 
@@ -82,22 +85,26 @@ fn open() -> std::sync::MutexGuard<'static, Vec<Weak<dyn Close>>> {
 }
 
 /// A client as its Python object holds it.
-pub(crate) struct Client<C: Connect>(Owned<Arc<Shared<C>>>);
+pub(crate) struct Client<C: Connect> {
+    shared: Owned<Arc<Shared<C>>>,
+    /// What its requests are signed with, if they are.
+    credentials: Option<SharedCredentials>,
+}
 
 impl<C: Connect> Client<C> {
-    pub(crate) fn new(options: C::Options) -> Self {
+    pub(crate) fn new(options: C::Options, credentials: Option<SharedCredentials>) -> Self {
         let shared = Shared { options, connected: OnceCell::new(), is_closed: AtomicBool::new(false) };
         let shared = Arc::new(shared);
         let weak: Weak<Shared<C>> = Arc::downgrade(&shared);
         let mut open = open();
         open.retain(|client| client.strong_count() > 0);
         open.push(weak);
-        Self(Owned::new(shared))
+        Self { shared: Owned::new(shared), credentials }
     }
 
     /// What a call under way keeps; `Forked` in a child process.
     pub(crate) fn share(&self, operation: &'static str) -> PyResult<Arc<Shared<C>>> {
-        self.0.get(operation).map(Arc::clone)
+        self.shared.get(operation).map(Arc::clone)
     }
 
     /// Connects now.
@@ -116,7 +123,7 @@ impl<C: Connect> Client<C> {
         py: Python<'py>,
         via: Option<&Completions>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let shared = if self.0.is_forked() { None } else { Some(self.share("close")?) };
+        let shared = if self.shared.is_forked() { None } else { Some(self.share("close")?) };
         run(py, via, "close", async move {
             if let Some(shared) = shared {
                 shared.close().await;
@@ -127,14 +134,30 @@ impl<C: Connect> Client<C> {
 
     /// The connected client, if there is one.
     pub(crate) fn connected(&self, operation: &'static str) -> PyResult<Option<&C>> {
-        Ok(self.0.get(operation)?.connected.get())
+        Ok(self.shared.get(operation)?.connected.get())
+    }
+
+    /// Signs the requests from now on with `credentials`.
+    pub(crate) fn set_credentials(&self, credentials: Credentials) -> PyResult<()> {
+        match &self.credentials {
+            Some(shared) => {
+                shared.set(credentials.0);
+                Ok(())
+            }
+            None => Err(raise(Error::new(
+                ErrorKind::InvalidArgument,
+                "set_credentials",
+                "this object was made without credentials and signs nothing; make it with credentials",
+            ))),
+        }
     }
 }
 
 impl<C: Connect> Drop for Client<C> {
     /// Nobody can use it any more: it signs off in the background.
     fn drop(&mut self) {
-        if let (false, Ok(shared), Ok(handle)) = (self.0.is_forked(), self.share("close"), handle("close"))
+        if let (false, Ok(shared), Ok(handle)) =
+            (self.shared.is_forked(), self.share("close"), handle("close"))
             && shared.connected.initialized()
             && !shared.is_closed()
         {

@@ -48,7 +48,7 @@ impl PushConsumer {
     #[pyo3(signature = (
         endpoint, group, topics, listener=None, *, concurrency=8, model=None, orderly=false, consume_from=None,
         max_reconsume_times=None, consume_timeout=None, credentials=None, tls=None, namespace=None, client_id=None,
-        server_kind=None
+        server_kind=None, http_proxy=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn new(
@@ -67,8 +67,9 @@ impl PushConsumer {
         namespace: Option<String>,
         client_id: Option<String>,
         server_kind: Option<String>,
+        http_proxy: Option<String>,
     ) -> PyResult<Self> {
-        let connection = Connection { credentials, tls, namespace, client_id, server_kind };
+        let connection = Connection { credentials, tls, namespace, client_id, server_kind, http_proxy };
         let mut options = PushConsumerOptions::with_client(connection.to(endpoint)?, group);
         options.subscriptions = topics.subscriptions()?;
         options.concurrency = concurrency;
@@ -81,7 +82,8 @@ impl PushConsumer {
         }
         options.max_reconsume_times = max_reconsume_times.unwrap_or(options.max_reconsume_times);
         options.consume_timeout = consume_timeout.unwrap_or(options.consume_timeout);
-        Ok(Self { client: Client::new(options), listener, concurrency })
+        let credentials = options.client.credentials.clone();
+        Ok(Self { client: Client::new(options, credentials), listener, concurrency })
     }
 
     #[pyo3(signature = (via=None))]
@@ -167,6 +169,11 @@ impl PushConsumer {
             .into_iter()
             .map(MessageQueue)
             .collect())
+    }
+
+    /// Replaces the credentials that requests are signed with.
+    fn set_credentials(&self, credentials: Credentials) -> PyResult<()> {
+        self.client.set_credentials(credentials)
     }
 
     /// The id that the servers know this client by; `None` before it is connected.

@@ -24,6 +24,10 @@ pub(crate) fn to_exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Boun
         error.outcome() as i32,
         error.is_retryable(),
         error.operation(),
+        error.refusal().map(|refusal| {
+            let tminus::Refusal { code, message, request_id, host_id } = refusal;
+            (code, message, request_id, host_id)
+        }),
     ))
 }
 

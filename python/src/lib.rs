@@ -9,6 +9,7 @@ mod client;
 mod consumer;
 mod delivery;
 mod errors;
+mod http_client;
 mod log;
 mod message;
 mod options;
@@ -37,6 +38,8 @@ mod _native {
     use crate::consumer::PushConsumer;
     #[pymodule_export]
     use crate::delivery::Delivery;
+    #[pymodule_export]
+    use crate::http_client::{Consumed, HttpClient};
     #[pymodule_export]
     use crate::log::{close_logs, next_logs, set_log_level};
     #[pymodule_export]

@@ -6,7 +6,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tminus::message::{BeyondPolicy, DelayLimits, PastPolicy, ServerKind};
-use tminus::options::Secret;
+use tminus::options::{BodyEncoding, HttpProxy, Secret};
 use tminus::{ClientOptions, ConsumeFrom, FilterExpression, MessageModel};
 
 use crate::errors::raise;
@@ -87,6 +87,7 @@ pub(crate) struct Connection {
     pub(crate) namespace: Option<String>,
     pub(crate) client_id: Option<String>,
     pub(crate) server_kind: Option<String>,
+    pub(crate) http_proxy: Option<String>,
 }
 
 impl Connection {
@@ -100,6 +101,11 @@ impl Connection {
             Some(Tls::Switch(enabled)) => client.tls.enabled = enabled,
             None => {}
         }
+        client.http_proxy = match self.http_proxy {
+            None => HttpProxy::Environment,
+            Some(direct) if direct == "direct" => HttpProxy::Direct,
+            Some(url) => HttpProxy::Url(url.into()),
+        };
         if let Some(kind) = self.server_kind {
             client.server_kind = choose("server_kind", &kind, &SERVER_KINDS)?;
         }
@@ -120,6 +126,9 @@ const PAST: [(&str, PastPolicy); 2] =
 
 const BEYOND: [(&str, BeyondPolicy); 2] =
     [("refuse", BeyondPolicy::Refuse), ("let_server_decide", BeyondPolicy::LetServerDecide)];
+
+const BODY_ENCODINGS: [(&str, BodyEncoding); 2] =
+    [("text", BodyEncoding::Text), ("base64", BodyEncoding::Base64)];
 
 const MODELS: [(&str, MessageModel); 2] =
     [("clustering", MessageModel::Clustering), ("broadcasting", MessageModel::Broadcasting)];
@@ -151,6 +160,10 @@ pub(crate) fn delay_limits(
         limits.beyond = choose("beyond", &beyond, &BEYOND)?;
     }
     Ok(limits)
+}
+
+pub(crate) fn body_encoding(name: &str) -> PyResult<BodyEncoding> {
+    choose("body_encoding", name, &BODY_ENCODINGS)
 }
 
 pub(crate) fn message_model(name: &str) -> PyResult<MessageModel> {

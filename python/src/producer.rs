@@ -9,7 +9,7 @@ use crate::aio::Completions;
 use crate::broker::SharedClock;
 use crate::client::{Client, Connect};
 use crate::message::Message;
-use crate::options::{Connection, Credentials, Tls, delay_limits};
+use crate::options::{Connection, Credentials, Tls, body_encoding, delay_limits};
 use crate::receipt::{MessageQueue, SendReceipt};
 use crate::runtime::run;
 use crate::transaction::transaction_resolution;
@@ -50,7 +50,8 @@ impl Producer {
     #[pyo3(signature = (
         endpoint, *, group=None, topics=Vec::new(), checker=None, send_timeout=None, retries=None,
         max_body_bytes=None, compress_above_bytes=None, compress_level=None, max_ahead=None, past=None, beyond=None,
-        credentials=None, tls=None, namespace=None, client_id=None, server_kind=None, clock=None
+        allow_duplicates=false, body_encoding=None, transaction_check_after=None, credentials=None, tls=None,
+        namespace=None, client_id=None, server_kind=None, http_proxy=None, clock=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn new(
@@ -66,14 +67,18 @@ impl Producer {
         max_ahead: Option<Duration>,
         past: Option<String>,
         beyond: Option<String>,
+        allow_duplicates: bool,
+        body_encoding: Option<&str>,
+        transaction_check_after: Option<Duration>,
         credentials: Option<Credentials>,
         tls: Option<Tls>,
         namespace: Option<String>,
         client_id: Option<String>,
         server_kind: Option<String>,
+        http_proxy: Option<String>,
         clock: Option<&Bound<'_, SharedClock>>,
     ) -> PyResult<Self> {
-        let connection = Connection { credentials, tls, namespace, client_id, server_kind };
+        let connection = Connection { credentials, tls, namespace, client_id, server_kind, http_proxy };
         let mut options = ProducerOptions::with_client(connection.to(endpoint)?);
         if let Some(clock) = clock {
             options.client.clock = clock.get().0.clone();
@@ -86,8 +91,13 @@ impl Producer {
         options.compress_above_bytes = compress_above_bytes.or(options.compress_above_bytes);
         options.compress_level = compress_level.unwrap_or(options.compress_level);
         options.delay_limits = delay_limits(max_ahead, past, beyond)?;
-        let send_timeout = options.send_timeout;
-        Ok(Self { client: Client::new((options, checker.is_some())), send_timeout, checker })
+        options.allow_duplicates = allow_duplicates;
+        if let Some(encoding) = body_encoding {
+            options.body_encoding = self::body_encoding(encoding)?;
+        }
+        options.transaction_check_after = transaction_check_after.unwrap_or(options.transaction_check_after);
+        let (send_timeout, credentials) = (options.send_timeout, options.client.credentials.clone());
+        Ok(Self { client: Client::new((options, checker.is_some()), credentials), send_timeout, checker })
     }
 
     #[pyo3(signature = (via=None))]
@@ -235,6 +245,11 @@ impl Producer {
     #[pyo3(signature = (via=None))]
     fn _close<'py>(&self, py: Python<'py>, via: Via<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.client.close(py, via.as_ref().map(Bound::get))
+    }
+
+    /// Replaces the credentials that requests are signed with.
+    fn set_credentials(&self, credentials: Credentials) -> PyResult<()> {
+        self.client.set_credentials(credentials)
     }
 
     /// The id that the servers know this client by; `None` before it is connected.

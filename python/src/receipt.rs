@@ -50,6 +50,11 @@ impl SendReceipt {
         self.0.region.as_deref()
     }
 
+    #[getter]
+    fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+
     fn __repr__(&self) -> String {
         let tminus::SendReceipt { message_id, queue, queue_offset, .. } = &self.0;
         format!(

@@ -1,8 +1,10 @@
 //! What a simple consumer receives, and what acknowledges it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use pyo3::prelude::*;
+use tminus::clock::from_ms;
 
 use crate::view::MessageView;
 
@@ -58,12 +60,23 @@ pub(crate) struct Received {
     receipt: Current,
     #[pyo3(get)]
     corrupted: bool,
+    #[pyo3(get)]
+    invisible_until_ms: Option<i64>,
+    #[pyo3(get)]
+    first_delivered_at_ms: Option<i64>,
 }
 
 impl Received {
     pub(crate) fn new(py: Python<'_>, received: tminus::Received) -> PyResult<Self> {
-        let tminus::Received { message, receipt, corrupted, .. } = received;
-        Ok(Self { message: Py::new(py, MessageView(message))?, receipt: Current::new(receipt), corrupted })
+        let tminus::Received { message, receipt, corrupted, invisible_until_ms, first_delivered_ms } =
+            received;
+        Ok(Self {
+            message: Py::new(py, MessageView(message))?,
+            receipt: Current::new(receipt),
+            corrupted,
+            invisible_until_ms,
+            first_delivered_at_ms: first_delivered_ms,
+        })
     }
 }
 
@@ -77,6 +90,16 @@ impl Received {
     #[getter]
     fn receipt(&self) -> ReceiptHandle {
         ReceiptHandle(self.receipt.get())
+    }
+
+    #[getter]
+    fn invisible_until(&self) -> Option<SystemTime> {
+        self.invisible_until_ms.map(from_ms)
+    }
+
+    #[getter]
+    fn first_delivered_at(&self) -> Option<SystemTime> {
+        self.first_delivered_at_ms.map(from_ms)
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

@@ -5,6 +5,7 @@ use tminus::Result;
 
 use crate::delivery::Delivery;
 use crate::errors::to_exception;
+use crate::http_client::Consumed;
 use crate::receipt::{MessageQueue, SendReceipt};
 use crate::received::{ReceiptHandle, Received};
 use crate::transaction::TransactionCheck;
@@ -53,6 +54,12 @@ impl Reply for Vec<tminus::Delivery> {
 impl Reply for Vec<tminus::Received> {
     fn into_python(self: Box<Self>, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         list(py, *self, Received::new)
+    }
+}
+
+impl Reply for tminus::Consumed {
+    fn into_python(self: Box<Self>, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        Bound::new(py, Consumed::new(py, *self)?).map(Bound::into_any)
     }
 }
 

@@ -33,8 +33,8 @@ impl Connect for tminus::SimpleConsumer {
 impl SimpleConsumer {
     #[new]
     #[pyo3(signature = (
-        endpoint, group, topics, *, await_duration=None, credentials=None, tls=None, namespace=None, client_id=None,
-        server_kind=None
+        endpoint, group, topics, *, await_duration=None, orderly=false, credentials=None, tls=None, namespace=None,
+        client_id=None, server_kind=None, http_proxy=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn new(
@@ -42,17 +42,21 @@ impl SimpleConsumer {
         group: String,
         topics: Topics<'_>,
         await_duration: Option<Duration>,
+        orderly: bool,
         credentials: Option<Credentials>,
         tls: Option<Tls>,
         namespace: Option<String>,
         client_id: Option<String>,
         server_kind: Option<String>,
+        http_proxy: Option<String>,
     ) -> PyResult<Self> {
-        let connection = Connection { credentials, tls, namespace, client_id, server_kind };
+        let connection = Connection { credentials, tls, namespace, client_id, server_kind, http_proxy };
         let mut options = SimpleConsumerOptions::with_client(connection.to(endpoint)?, group);
         options.subscriptions = topics.subscriptions()?;
         options.await_duration = await_duration.unwrap_or(options.await_duration);
-        Ok(Self(Client::new(options)))
+        options.orderly = orderly;
+        let credentials = options.client.credentials.clone();
+        Ok(Self(Client::new(options, credentials)))
     }
 
     #[pyo3(signature = (via=None))]
@@ -146,6 +150,11 @@ impl SimpleConsumer {
     #[pyo3(signature = (via=None))]
     fn _close<'py>(&self, py: Python<'py>, via: Via<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.close(py, via.as_ref().map(Bound::get))
+    }
+
+    /// Replaces the credentials that requests are signed with.
+    fn set_credentials(&self, credentials: Credentials) -> PyResult<()> {
+        self.0.set_credentials(credentials)
     }
 
     /// The id that the servers know this client by; `None` before it is connected.

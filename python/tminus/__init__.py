@@ -1,13 +1,16 @@
 """tminus: scheduled messages for RocketMQ that leave on time.
 
-`Producer`, `PushConsumer` and `SimpleConsumer` block; `tminus.aio` has the same for asyncio; `tminus.testing` has a
-broker for tests.
-The package `rocketmq`, installed beside this one, is the API of rocketmq-client-python for programs that use it.
+`Producer`, `PushConsumer` and `SimpleConsumer` block, as `HttpClient` does; `tminus.aio` has the same for asyncio;
+`tminus.testing` has a broker for tests.
+The packages `rocketmq` and `mq_http_sdk`, installed beside this one, are the APIs of rocketmq-client-python and of
+Alibaba's mq_http_sdk for programs that use them.
 """
 
 from . import _exit as _exit
 from ._consumer import Answer, Listener, PushConsumer
+from ._http_client import HttpClient
 from ._native import (
+    Consumed,
     Credentials,
     Delivery,
     Message,
@@ -22,16 +25,19 @@ from ._native import (
 from ._producer import Producer
 from ._simple_consumer import SimpleConsumer
 from ._transaction import Checker, Transaction
-from ._types import ConsumeResult, RetryAfterLevel, SendStatus, Sql92, TransactionResolution
+from ._types import ConsumeMode, ConsumeResult, RetryAfterLevel, SendStatus, Sql92, TransactionResolution
 from .errors import Error, Outcome
 
 __all__ = [
     "Answer",
     "Checker",
+    "ConsumeMode",
     "ConsumeResult",
+    "Consumed",
     "Credentials",
     "Delivery",
     "Error",
+    "HttpClient",
     "Listener",
     "Message",
     "MessageQueue",

@@ -8,15 +8,17 @@ from typing import Any, Final, Literal, final, overload
 
 from typing_extensions import disjoint_base
 
-from ._types import ConsumeResult, MessageStage, RetryAfterLevel, SendStatus, Sql92, TransactionResolution
+from ._types import ConsumeMode, ConsumeResult, MessageStage, RetryAfterLevel, SendStatus, Sql92, TransactionResolution
 from .errors import Error
 
 __all__ = [
     "ERROR_KINDS",
     "Broker",
     "Completions",
+    "Consumed",
     "Credentials",
     "Delivery",
+    "HttpClient",
     "Message",
     "MessageQueue",
     "MessageView",
@@ -197,6 +199,9 @@ class SendReceipt:
     def recall_handle(self) -> str | None: ...
     @property
     def region(self) -> str | None: ...
+    @property
+    def request_id(self) -> str | None:
+        """Id of the request, for the support of a cloud service (ApsaraMQ HTTP)."""
 
 @final
 class Delivery:
@@ -254,7 +259,31 @@ class Received:
         Do not process it; unacknowledged it comes again.
         """
 
+    @property
+    def invisible_until(self) -> datetime | None:
+        """When it comes again unless it is acknowledged, by the server's clock; told over ApsaraMQ HTTP only."""
+
+    @property
+    def invisible_until_ms(self) -> int | None: ...
+    @property
+    def first_delivered_at(self) -> datetime | None:
+        """When it was delivered first, by the server's clock; told over ApsaraMQ HTTP only, and without meaning there
+        for messages received in order."""
+
+    @property
+    def first_delivered_at_ms(self) -> int | None: ...
+
 _Receipt = Received | ReceiptHandle
+
+@final
+class Consumed:
+    """What `HttpClient.consume` brought: at least one message."""
+
+    @property
+    def messages(self) -> list[Received]: ...
+    @property
+    def request_id(self) -> str:
+        """Id of the request, for the service's support; empty if the server gave none."""
 
 @final
 class TransactionCheck:
@@ -289,17 +318,24 @@ class Producer:
         max_ahead: timedelta | None = None,
         past: Literal["deliver_now", "refuse"] | None = None,
         beyond: Literal["refuse", "let_server_decide"] | None = None,
+        allow_duplicates: bool = False,
+        body_encoding: Literal["text", "base64"] | None = None,
+        transaction_check_after: timedelta | None = None,
         credentials: Credentials | None = None,
         tls: TlsOptions | bool | None = None,
         namespace: str | None = None,
         client_id: str | None = None,
         server_kind: _ServerKind | None = None,
+        http_proxy: str | None = None,
         clock: SharedClock | None = None,
     ) -> Producer: ...
     @property
     def checker(self) -> Any: ...
     @property
     def client_id(self) -> str | None: ...
+    def set_credentials(self, credentials: Credentials) -> None:
+        """Signs the requests from now on with other credentials, as temporary ones need it."""
+
     @overload
     def _start(self, via: None = None) -> None: ...
     @overload
@@ -377,6 +413,7 @@ class PushConsumer:
         namespace: str | None = None,
         client_id: str | None = None,
         server_kind: _ServerKind | None = None,
+        http_proxy: str | None = None,
     ) -> PushConsumer: ...
     @property
     def listener(self) -> Any: ...
@@ -384,6 +421,9 @@ class PushConsumer:
     def concurrency(self) -> int: ...
     @property
     def client_id(self) -> str | None: ...
+    def set_credentials(self, credentials: Credentials) -> None:
+        """Signs the requests from now on with other credentials, as temporary ones need it."""
+
     @property
     def assigned_queues(self) -> list[MessageQueue]: ...
     def suspend(self) -> None:
@@ -422,14 +462,19 @@ class SimpleConsumer:
         topics: str | dict[str, str | Sql92] | dict[str, str] | Sequence[str],
         *,
         await_duration: timedelta | None = None,
+        orderly: bool = False,
         credentials: Credentials | None = None,
         tls: TlsOptions | bool | None = None,
         namespace: str | None = None,
         client_id: str | None = None,
         server_kind: _ServerKind | None = None,
+        http_proxy: str | None = None,
     ) -> SimpleConsumer: ...
     @property
     def client_id(self) -> str | None: ...
+    def set_credentials(self, credentials: Credentials) -> None:
+        """Signs the requests from now on with other credentials, as temporary ones need it."""
+
     @overload
     def _start(self, via: None = None) -> None: ...
     @overload
@@ -460,6 +505,52 @@ class SimpleConsumer:
     def _unsubscribe(self, topic: str, via: None = None) -> None: ...
     @overload
     def _unsubscribe(self, topic: str, via: Completions) -> _Call: ...
+    @overload
+    def _close(self, via: None = None) -> None: ...
+    @overload
+    def _close(self, via: Completions) -> _Call: ...
+
+@disjoint_base
+class HttpClient:
+    def __new__(
+        cls,
+        endpoint: str,
+        *,
+        credentials: Credentials | None = None,
+        tls: TlsOptions | bool | None = None,
+        namespace: str | None = None,
+        http_proxy: str | None = None,
+        connect_timeout: timedelta | None = None,
+        request_timeout: timedelta | None = None,
+        clock: SharedClock | None = None,
+    ) -> HttpClient: ...
+    def set_credentials(self, credentials: Credentials) -> None:
+        """Signs the requests from now on with other credentials, as temporary ones need it."""
+
+    @overload
+    def _publish(self, message: Message, timeout: timedelta | None = None, via: None = None) -> SendReceipt: ...
+    @overload
+    def _publish(self, message: Message, timeout: timedelta | None, via: Completions) -> _Call: ...
+    @overload
+    def _consume(
+        self, topic: str, group: str, max: int, tag: str, mode: ConsumeMode, wait: timedelta, via: None = None
+    ) -> Consumed: ...
+    @overload
+    def _consume(
+        self, topic: str, group: str, max: int, tag: str, mode: ConsumeMode, wait: timedelta, via: Completions
+    ) -> _Call: ...
+    @overload
+    def _ack(self, topic: str, group: str, handles: Sequence[str], via: None = None) -> list[Error | None]: ...
+    @overload
+    def _ack(self, topic: str, group: str, handles: Sequence[str], via: Completions) -> _Call: ...
+    @overload
+    def _end_transaction(
+        self, topic: str, group: str, handle: str, resolution: TransactionResolution, via: None = None
+    ) -> None: ...
+    @overload
+    def _end_transaction(
+        self, topic: str, group: str, handle: str, resolution: TransactionResolution, via: Completions
+    ) -> _Call: ...
     @overload
     def _close(self, via: None = None) -> None: ...
     @overload

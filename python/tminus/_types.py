@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+ConsumeMode = Literal["concurrent", "orderly", "half"]
+"""What `HttpClient.consume` takes."""
 
 
 class SendStatus(enum.Enum):

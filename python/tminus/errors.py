@@ -13,6 +13,7 @@ from ._native import ERROR_KINDS as ERROR_KINDS
 __all__ = [
     "ERROR_KINDS",
     "BusyError",
+    "ClockSkewError",
     "ClosedError",
     "ConnectionError",
     "Error",
@@ -23,6 +24,7 @@ __all__ = [
     "InvalidMessageError",
     "InvalidReceiptError",
     "IoError",
+    "MessageNotFoundError",
     "NotFoundError",
     "OperationCancelledError",
     "Outcome",
@@ -56,13 +58,21 @@ class Error(Exception):
     kind: str
     """Stable name of what went wrong, the same in every language; `ERROR_KINDS` lists them with their numbers."""
     code: int | None
-    """The RocketMQ response code, if a server answered."""
+    """The response code, if a server answered: RocketMQ's, that of gRPC, or over ApsaraMQ HTTP the status."""
     outcome: Outcome
     """What is known about the message."""
     retryable: bool
     """Whether the same call can succeed later. With `Outcome.MAYBE_SENT` a repeat can make a duplicate."""
     operation: str
     """The call that failed: `"send"`, `"start"`, ..."""
+    server_code: str | None
+    """What an ApsaraMQ HTTP server calls it: `"TopicNotExist"`, ...; empty if a middle box answered, else `None`."""
+    server_message: str | None
+    """The explanation of that server, or the beginning of the page of a middle box."""
+    request_id: str | None
+    """Id of the request, for the support of that service; empty if it gave none."""
+    host_id: str | None
+    """URL of that server; empty if it did not say."""
 
     def __init__(
         self,
@@ -73,6 +83,10 @@ class Error(Exception):
         outcome: Outcome = Outcome.NOT_SENT,
         retryable: bool = False,
         operation: str = "",
+        server_code: str | None = None,
+        server_message: str | None = None,
+        request_id: str | None = None,
+        host_id: str | None = None,
     ) -> None:
         super().__init__(text)
         self.kind = kind
@@ -80,6 +94,10 @@ class Error(Exception):
         self.outcome = outcome
         self.retryable = retryable
         self.operation = operation
+        self.server_code = server_code
+        self.server_message = server_message
+        self.request_id = request_id
+        self.host_id = host_id
 
 
 class InvalidArgumentError(Error, ValueError):
@@ -141,6 +159,14 @@ class InvalidReceiptError(Error):
     """The receipt handle of a received message is expired, was replaced by a newer one, or is none."""
 
 
+class MessageNotFoundError(Error):
+    """No message came within the wait of `HttpClient.consume`, or the message of a receipt handle is gone."""
+
+
+class ClockSkewError(Error):
+    """The server does not take the time of the request: the clock of this machine or its own is wrong."""
+
+
 class PermissionDeniedError(Error, PermissionError):
     """Credentials are missing or wrong, or do not allow this."""
 
@@ -187,10 +213,30 @@ _CLASSES: dict[str, type[Error]] = {
     "io": IoError,
     "invalid_receipt": InvalidReceiptError,
     "topic_type_mismatch": TopicTypeMismatchError,
+    "clock_skew": ClockSkewError,
+    "message_not_found": MessageNotFoundError,
 }
 
 
-def _from_native(kind: str, text: str, code: int | None, outcome: int, retryable: bool, operation: str) -> Error:
+def _from_native(
+    kind: str,
+    text: str,
+    code: int | None,
+    outcome: int,
+    retryable: bool,
+    operation: str,
+    refusal: tuple[str, str, str, str] | None,
+) -> Error:
+    server_code, server_message, request_id, host_id = refusal or (None, None, None, None)
     return _CLASSES.get(kind, Error)(
-        text, kind=kind, code=code, outcome=Outcome(outcome), retryable=retryable, operation=operation
+        text,
+        kind=kind,
+        code=code,
+        outcome=Outcome(outcome),
+        retryable=retryable,
+        operation=operation,
+        server_code=server_code,
+        server_message=server_message,
+        request_id=request_id,
+        host_id=host_id,
     )
