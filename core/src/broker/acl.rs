@@ -1,38 +1,46 @@
 //! Whether a request or call is signed by somebody the broker knows.
 
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
 use super::handlers::Refusal;
 use crate::codec::grpc::proto::Code;
 use crate::codec::grpc::signature::Authorization;
+use crate::codec::http::request::SECURITY_TOKEN;
+use crate::codec::http::signature as http_signature;
 use crate::codec::remoting::Frame;
 use crate::codec::remoting::codes::response;
-use crate::codec::remoting::signature::{ACCESS_KEY, SECURITY_TOKEN, verify};
+use crate::codec::remoting::signature as remoting_signature;
 use crate::options::Credentials;
+
+/// Why a request is not trusted. What it says is what its sender knows; secrets are not in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Distrust {
+    #[error("not signed: this broker takes signed requests only, give the client an access key")]
+    NotSigned,
+    #[error("the authorization cannot be read")]
+    Unreadable,
+    #[error("unknown access key {0:?}")]
+    Unknown(String),
+    #[error("the security token for access key {0:?} is missing or wrong")]
+    Token(String),
+    #[error("the signature for access key {0:?} does not match: check the secret key")]
+    Signature(String),
+}
 
 /// Refuses a request that is not signed by one of `users`; without users everybody may do everything.
 pub(crate) fn check(users: &[Credentials], request: &Frame) -> Result<(), Refusal> {
     if users.is_empty() {
         return Ok(());
     }
-    let refuse = |remark: String| Err(Refusal::new(response::NO_PERMISSION, remark));
-    let Some(access_key) = request.ext.get(ACCESS_KEY) else {
-        return refuse(
-            "no AccessKey: this broker takes signed requests only, give the client an access key".into(),
-        );
+    let trusted = match request.ext.get(remoting_signature::ACCESS_KEY) {
+        None => Err(Distrust::NotSigned),
+        Some(access_key) => {
+            let token = request.ext.get(remoting_signature::SECURITY_TOKEN);
+            trust(users, access_key, token, |secret| remoting_signature::verify(request, secret))
+        }
     };
-    let Some(user) = users.iter().find(|user| user.access_key == access_key) else {
-        return refuse(format!("unknown AccessKey {access_key:?}"));
-    };
-    if let Some(token) = &user.security_token
-        && request.ext.get(SECURITY_TOKEN) != Some(token.expose())
-    {
-        return refuse(format!("the security token for AccessKey {access_key:?} is missing or wrong"));
-    }
-    if !verify(request, user.secret_key.expose()) {
-        return refuse(format!(
-            "the signature for AccessKey {access_key:?} does not match: check the secret key"
-        ));
-    }
-    Ok(())
+    trusted.map_err(|distrust| Refusal::new(response::NO_PERMISSION, distrust.to_string()))
 }
 
 /// What a call over gRPC says about who signed it.
@@ -43,33 +51,54 @@ pub(crate) struct Signed<'a> {
     pub(crate) token: Option<&'a str>,
 }
 
-/// Refuses a call that is not signed by one of `users`; without users everybody may do everything.
+/// The same for a call over gRPC.
 pub(crate) fn check_call(users: &[Credentials], signed: &Signed<'_>) -> Result<(), Refusal> {
     if users.is_empty() {
         return Ok(());
     }
-    let refuse = |remark: String| Err(Refusal::new(Code::Unauthorized.into(), remark));
-    let (Some(text), Some(date_time)) = (signed.authorization, signed.date_time) else {
-        return refuse(
-            "not signed: this broker takes signed calls only, give the client an access key".into(),
-        );
+    let trusted = match (signed.authorization, signed.date_time) {
+        (Some(text), Some(date_time)) => {
+            Authorization::parse(text).ok_or(Distrust::Unreadable).and_then(|authorization| {
+                trust(users, authorization.access_key, signed.token, |secret| {
+                    authorization.verify(secret, date_time)
+                })
+            })
+        }
+        _ => Err(Distrust::NotSigned),
     };
-    let Some(authorization) = Authorization::parse(text) else {
-        return refuse("the authorization cannot be read".into());
-    };
-    let access_key = authorization.access_key;
-    let Some(user) = users.iter().find(|user| user.access_key == access_key) else {
-        return refuse(format!("unknown access key {access_key:?}"));
-    };
-    if let Some(token) = &user.security_token
-        && signed.token != Some(token.expose())
-    {
-        return refuse(format!("the security token for access key {access_key:?} is missing or wrong"));
+    trusted.map_err(|distrust| Refusal::new(Code::Unauthorized.into(), distrust.to_string()))
+}
+
+/// The same for a request over HTTP; it is signed with its path and query as they travelled.
+pub(crate) fn check_request(users: &[Credentials], request: &Parts) -> Result<(), Distrust> {
+    if users.is_empty() {
+        return Ok(());
     }
-    if !authorization.verify(user.secret_key.expose(), date_time) {
-        return refuse(format!(
-            "the signature for access key {access_key:?} does not match: check the secret key"
-        ));
+    let headers = &request.headers;
+    let text = headers.get(AUTHORIZATION).ok_or(Distrust::NotSigned)?;
+    let authorization = text.to_str().ok().and_then(http_signature::Authorization::parse);
+    let authorization = authorization.ok_or(Distrust::Unreadable)?;
+    let resource = request.uri.path_and_query().map_or("/", |resource| resource.as_str());
+    let token = headers.get(SECURITY_TOKEN).and_then(|token| token.to_str().ok());
+    trust(users, authorization.access_key, token, |secret| {
+        authorization.verify(secret, &request.method, headers, resource)
+    })
+}
+
+/// Finds the user, compares the token if the user has one, and lets the signature be verified with the secret.
+fn trust(
+    users: &[Credentials],
+    access_key: &str,
+    token: Option<&str>,
+    verify: impl FnOnce(&str) -> bool,
+) -> Result<(), Distrust> {
+    let known = users.iter().find(|user| user.access_key == access_key);
+    let user = known.ok_or_else(|| Distrust::Unknown(access_key.to_owned()))?;
+    if user.security_token.as_ref().is_some_and(|expected| token != Some(expected.expose())) {
+        return Err(Distrust::Token(access_key.to_owned()));
+    }
+    if !verify(user.secret_key.expose()) {
+        return Err(Distrust::Signature(access_key.to_owned()));
     }
     Ok(())
 }

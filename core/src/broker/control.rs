@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 /// among the remoting request codes. The other calls go by the code of the same meaning: 105 QueryRoute, 34 Heartbeat,
 /// 310 SendMessage, 200050 ReceiveMessage, 200051 AckMessage, 200053 ChangeInvisibleDuration, 36
 /// ForwardMessageToDeadLetterQueue, 37 EndTransaction, 370 RecallMessage, 400 QueryAssignment, 35
-/// NotifyClientTermination.
+/// NotifyClientTermination; and over HTTP 310 publish, 200050 consume, 200051 acknowledge, 37 commit and roll back.
 pub const TELEMETRY: i32 = 900_001;
 
 /// What a fault does to a matching request.
@@ -16,8 +16,8 @@ pub const TELEMETRY: i32 = 900_001;
 pub enum Fault {
     /// Answer with this response code and remark; the request has no effect.
     Refuse {
-        /// Response code of the remoting protocol, which gRPC clients get as their protocol has it; or, from 20000 on, a
-        /// status code of the gRPC protocol.
+        /// Response code of the remoting protocol, which gRPC and HTTP clients get as their protocols have it; or, from
+        /// 20000 on, a status code of the gRPC protocol.
         code: i32,
         /// Remark.
         remark: String,
@@ -28,8 +28,12 @@ pub enum Fault {
     CloseBefore,
     /// Handle the request, then close the connection instead of answering.
     CloseAfter,
-    /// Answer a receive over gRPC (code 200050) with a wrong digest for every body; has no effect on other requests.
+    /// Answer a receive over gRPC or HTTP (code 200050) and a publish over HTTP (310) with a wrong digest for every body;
+    /// has no effect on other requests.
     Corrupt,
+    /// Answer as a middle box does that cannot reach its server: over HTTP with status 502 and a page of HTML, elsewhere
+    /// with the end of the connection. The request has no effect.
+    Gateway,
 }
 
 #[derive(Debug)]

@@ -166,3 +166,17 @@ pub(crate) fn name_fault(name: &str) -> Option<String> {
         "the topic name {name:?} contains {bad:?}; allowed are letters, digits, '%', '|', '-' and '_'"
     ))
 }
+
+/// Why `name` is no topic that clients other than those of remoting may name: none at all, or one of the broker's own.
+pub(crate) fn public_fault(name: &str) -> Option<String> {
+    name_fault(name).or_else(|| is_internal(name).then(|| format!("topic {name} is the broker's own")))
+}
+
+/// A topic or group with its namespace in front, as remoting clients write it; an empty namespace is none.
+pub(crate) fn in_namespace(namespace: &str, name: &str) -> String {
+    match name.strip_prefix(namespace) {
+        _ if namespace.is_empty() => name.to_owned(),
+        Some(rest) if rest.starts_with('%') => name.to_owned(),
+        _ => format!("{namespace}%{name}"),
+    }
+}

@@ -20,6 +20,8 @@ mod grpc_send;
 mod grpc_transactions;
 mod grpc_values;
 mod hostile;
+mod http_door;
+mod http_peer;
 mod lookup;
 mod messages;
 mod peer;

@@ -84,7 +84,7 @@ pub(crate) struct Arguments {
     /// {"create_topic":{"name":"t","queues":4,"type":"delay"}}
     /// {"create_group":{"name":"g","fifo":true,"max_attempts":17,"backoff_ms":[1000,5000]}}
     /// {"message_stage":{"topic":"t","group":"g","message_id":"…"}}
-    /// {"inject":{"code":310,"times":1,"fault":"refuse|swallow|close_before|close_after|corrupt","response_code":2,"remark":"…"}}
+    /// {"inject":{"code":310,"times":1,"fault":"refuse|swallow|close_before|close_after|corrupt|gateway","response_code":2,"remark":"…"}}
     #[arg(long, verbatim_doc_comment)]
     control: bool,
 }

@@ -59,6 +59,7 @@ enum FaultName {
     CloseBefore,
     CloseAfter,
     Corrupt,
+    Gateway,
 }
 
 /// Commands without an argument are given `true`, or anything else.
@@ -136,6 +137,7 @@ async fn obey(broker: &Broker, command: Command) -> Result<Value, Failure> {
                 FaultName::CloseBefore => Fault::CloseBefore,
                 FaultName::CloseAfter => Fault::CloseAfter,
                 FaultName::Corrupt => Fault::Corrupt,
+                FaultName::Gateway => Fault::Gateway,
             };
             broker.inject(code, times, fault);
             json!({ "injected": true })

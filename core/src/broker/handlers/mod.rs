@@ -2,6 +2,7 @@
 
 mod grpc;
 pub(super) mod http;
+mod meet;
 mod publish;
 mod remoting;
 
@@ -83,7 +84,7 @@ pub(super) fn handle(node: &Arc<Node>, from: &Arc<Outbox>, frame: Frame) -> Cont
     let answer = match &fault {
         Some(Fault::Refuse { code, remark }) => Err(Refusal::new(*code, remark)),
         Some(Fault::Swallow) => Ok(None),
-        Some(Fault::CloseBefore) => {
+        Some(Fault::CloseBefore | Fault::Gateway) => {
             from.close();
             return ControlFlow::Break(());
         }

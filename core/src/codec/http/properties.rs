@@ -32,17 +32,22 @@ pub enum BadProperty {
 pub fn encode(properties: &Properties) -> Result<String, BadProperty> {
     let mut text = String::new();
     for (name, value) in properties.iter() {
-        if name.is_empty() || value.is_empty() {
-            return Err(BadProperty::Empty(name.to_owned()));
-        }
-        for part in [name, value] {
-            if let Some(character) = part.chars().find(|c| FORBIDDEN.contains(c)).or_else(|| unfit(part)) {
-                return Err(BadProperty::Forbidden { name: name.to_owned(), character });
-            }
-        }
+        check(name, value)?;
         text.extend([name, ":", value, "|"]);
     }
     Ok(text)
+}
+
+fn check(name: &str, value: &str) -> Result<(), BadProperty> {
+    if name.is_empty() || value.is_empty() {
+        return Err(BadProperty::Empty(name.to_owned()));
+    }
+    for part in [name, value] {
+        if let Some(character) = part.chars().find(|c| FORBIDDEN.contains(c)).or_else(|| unfit(part)) {
+            return Err(BadProperty::Forbidden { name: name.to_owned(), character });
+        }
+    }
+    Ok(())
 }
 
 /// The same without a check, for a server that shows what came by another protocol: parts that would break the text apart
@@ -63,6 +68,16 @@ pub fn encode_lossy<'p>(properties: impl Iterator<Item = (&'p str, &'p str)>) ->
 pub fn decode(text: &str) -> Properties {
     let pairs = text.split('|').filter_map(|part| part.split_once(':'));
     pairs.filter(|(name, value)| !name.is_empty() && !value.is_empty()).collect()
+}
+
+/// Reads the text as the service does: what [`encode`] would not write is refused.
+///
+/// # Errors
+/// The first such property.
+pub fn decode_strict(text: &str) -> Result<Properties, BadProperty> {
+    let parts = text.split('|').filter(|part| !part.is_empty());
+    let pairs = parts.map(|part| part.split_once(':').unwrap_or((part, "")));
+    pairs.map(|(name, value)| check(name, value).map(|()| (name, value))).collect()
 }
 
 #[cfg(test)]
@@ -93,6 +108,17 @@ mod tests {
             }
         }
         assert!(matches!(encode(&Properties::from_iter([("a", "")])), Err(BadProperty::Empty(_))));
+    }
+
+    #[test]
+    fn the_service_does_not_forgive() {
+        let read = Properties::from_iter([("a", "1"), ("KEYS", "k1 k2")]);
+        assert_eq!(decode_strict("a:1|KEYS:k1 k2").as_ref(), Ok(&read));
+        assert_eq!(decode_strict("a:1|KEYS:k1 k2|").as_ref(), Ok(&read));
+        assert_eq!(decode_strict(""), Ok(Properties::new()));
+        for bad in ["a:1|:x", "y:", "plain", "url:http://h", "a:<b>", "a:\"b\"", "a:\u{1}"] {
+            assert!(decode_strict(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

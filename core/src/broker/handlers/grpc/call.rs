@@ -7,10 +7,11 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
 use super::super::Refusal;
+use super::super::meet::{self, Ending, meet};
 use super::status;
+use crate::broker::acl;
 use crate::broker::http::Link;
 use crate::broker::node::Node;
-use crate::broker::{Fault, acl};
 use crate::codec::grpc::metadata;
 use crate::codec::grpc::proto::{self, Code};
 
@@ -32,17 +33,6 @@ impl<'a> Call<'a> {
 
 fn text<'a>(metadata: &'a MetadataMap, name: &'static str) -> Option<&'a str> {
     metadata.get(name).and_then(|value| value.to_str().ok())
-}
-
-/// How a call ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// With its answer.
-    Answer,
-    /// With an answer whose bodies do not fit their digests.
-    Corrupt,
-    /// With the connection, instead of an answer.
-    Cut,
 }
 
 /// An answer with a status of its own.
@@ -81,25 +71,18 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Counts a call under this remoting request code, and lets it meet its fault. A call that is never to be answered
-    /// stays here until its client or its connection ends it.
+    /// Counts a call under this remoting request code, and lets it meet its fault; see [`meet`].
     pub(super) async fn receive(&self, code: i32) -> Result<Ending, Refusal> {
-        // A statement of its own: the lock must not be held while a call stays.
-        let fault = self.node.control().receive(code);
-        match fault {
-            None => Ok(Ending::Answer),
-            Some(Fault::Refuse { code, remark }) => Err(Refusal::new(code, remark)),
-            Some(Fault::Swallow) => std::future::pending().await,
-            Some(Fault::CloseBefore) => match self.cut().await {},
-            Some(Fault::CloseAfter) => Ok(Ending::Cut),
-            Some(Fault::Corrupt) => Ok(Ending::Corrupt),
+        match meet(&self.node, &self.link, code).await? {
+            // No middle box answers for a server of this protocol: it ends the connection.
+            Ending::Gateway => match self.cut().await {},
+            ending => Ok(ending),
         }
     }
 
     /// Ends the connection; nothing comes after it.
     pub(super) async fn cut(&self) -> Infallible {
-        self.link.cut();
-        std::future::pending().await
+        meet::cut(&self.link).await
     }
 
     /// The call with this metadata, if its caller says who it is and may call.

@@ -16,9 +16,7 @@ impl Call<'_> {
     /// `ILLEGAL_TOPIC`: no topic name, or one of the broker's own.
     pub(super) fn topic(&self, resource: Option<&Resource>) -> Result<String, Refusal> {
         let name = self.full_name(resource);
-        let fault = topics::name_fault(&name)
-            .or_else(|| topics::is_internal(&name).then(|| format!("topic {name} is the broker's own")));
-        match fault {
+        match topics::public_fault(&name) {
             None => Ok(name),
             Some(fault) => Err(refusal(Code::IllegalTopic, fault)),
         }
@@ -39,13 +37,10 @@ impl Call<'_> {
     /// With its namespace in front, as remoting clients write it; the Apache server does not look at that field.
     fn full_name(&self, resource: Option<&Resource>) -> String {
         let Some(Resource { resource_namespace: namespace, name }) = resource else { return String::new() };
-        if namespace.is_empty() || self.node.persona.ignores_namespaces() {
+        if self.node.persona.ignores_namespaces() {
             return name.clone();
         }
-        match name.strip_prefix(namespace.as_str()) {
-            Some(rest) if rest.starts_with('%') => name.clone(),
-            _ => format!("{namespace}%{name}"),
-        }
+        topics::in_namespace(namespace, name)
     }
 }
 

@@ -7,8 +7,9 @@ use futures_util::stream;
 use tonic::{Request, Response, Status};
 
 use super::super::Refusal;
+use super::super::meet::Ending;
 use super::ack::invisible_ms;
-use super::call::{Call, Ending, Service};
+use super::call::{Call, Service};
 use super::deliver::delivered;
 use super::{Reply, settings, status};
 use crate::broker::node::Node;

@@ -4,14 +4,12 @@ use super::super::{Refusal, publish};
 use super::accept::{Accepted, accept};
 use super::call::Call;
 use super::status::{self, refusal};
-use crate::broker::TopicType;
 use crate::broker::state::{Placed, State};
 use crate::broker::topics::TopicConfig;
 use crate::codec::grpc::proto::{
     Code, MessageType, SendMessageRequest, SendMessageResponse, SendResultEntry,
 };
 use crate::codec::remoting::RecallHandle;
-use crate::codec::remoting::body::tag_hash;
 use crate::codec::remoting::codes::response;
 use crate::codec::remoting::record::StoredMessage;
 use crate::message::properties;
@@ -33,7 +31,7 @@ pub(super) fn send(call: &Call<'_>, request: SendMessageRequest) -> Result<SendM
     let mut state = node.state();
     let config = writable(call, &mut state, &topic)?;
     for one in &accepted {
-        check_type(call, &topic, &config, one.kind)?;
+        publish::check_type(node, &topic, &config, one.kind)?;
         state.deliver_at(&one.message.properties, now_ms)?;
     }
     let entry = match <[Accepted; 1]>::try_from(accepted) {
@@ -54,20 +52,6 @@ fn writable(call: &Call<'_>, state: &mut State, topic: &str) -> Result<TopicConf
     })
 }
 
-fn check_type(call: &Call<'_>, topic: &str, config: &TopicConfig, kind: MessageType) -> Result<(), Refusal> {
-    let expected = call.node.persona.topic_type(config);
-    let is_welcome = match expected {
-        TopicType::Mixed => kind != MessageType::Lite,
-        one => one.accepts(call.node.persona).contains(&kind),
-    };
-    if is_welcome {
-        return Ok(());
-    }
-    let remark =
-        format!("topic {topic} takes {} messages, and this one is {}", expected.name(), kind.as_str_name());
-    Err(refusal(Code::MessagePropertyConflictWithType, remark))
-}
-
 fn store(
     call: &Call<'_>,
     state: &mut State,
@@ -75,7 +59,7 @@ fn store(
     Accepted { mut message, kind }: Accepted,
     now_ms: i64,
 ) -> Result<SendResultEntry, Refusal> {
-    message.queue_id = queue(state, config, &message);
+    message.queue_id = publish::queue(state, config, &message.properties);
     publish::complete(call.node, &mut message.properties, now_ms);
     let topic = message.topic.clone();
     let message_id = id(&message).to_owned();
@@ -104,7 +88,8 @@ fn store_batch(
     several: Vec<Accepted>,
     now_ms: i64,
 ) -> Result<SendResultEntry, Refusal> {
-    let queue_id = several.first().map_or(0, |first| queue(state, config, &first.message));
+    let queue_id =
+        several.first().map_or(0, |first| publish::queue(state, config, &first.message.properties));
     let mut first: Option<Placed> = None;
     let mut last_id = String::new();
     for Accepted { mut message, kind } in several {
@@ -127,44 +112,4 @@ fn store_batch(
 
 fn id(message: &StoredMessage) -> &str {
     message.properties.get(properties::UNIQ_KEY).unwrap_or_default()
-}
-
-/// Messages of one group go to one queue; the others take turns. The producer's choice does not count.
-fn queue(state: &mut State, config: &TopicConfig, message: &StoredMessage) -> i32 {
-    match message.properties.get(properties::SHARDING_KEY) {
-        Some(group) => consistent_hash(i64::from(tag_hash(group)), config.write_queues),
-        None => state.next_queue(config.write_queues),
-    }
-}
-
-/// The bucket of `input` among `buckets`, as Guava's `Hashing.consistentHash` finds it.
-fn consistent_hash(input: i64, buckets: i32) -> i32 {
-    let mut state = input;
-    let mut candidate = 0;
-    loop {
-        state = state.wrapping_mul(2_862_933_555_777_941_757).wrapping_add(1);
-        let fraction = f64::from(((state as u64) >> 33) as i32 + 1) / f64::from(1_u32 << 31);
-        // Saturates, as in Java.
-        let next = (f64::from(candidate + 1) / fraction) as i32;
-        if !(0..buckets).contains(&next) {
-            return candidate;
-        }
-        candidate = next;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_group_has_the_queue_of_the_real_server() {
-        assert_eq!(tag_hash("group-1"), 293_427_299);
-        assert_eq!(consistent_hash(293_427_299, 8), 7);
-        for input in [i64::MIN, -1, 0, 1, i64::MAX] {
-            for buckets in 1..20 {
-                assert!((0..buckets).contains(&consistent_hash(input, buckets)));
-            }
-        }
-    }
 }

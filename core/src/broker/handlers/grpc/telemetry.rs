@@ -6,7 +6,8 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::super::Refusal;
-use super::call::{Answer, Ending, Service};
+use super::super::meet::Ending;
+use super::call::{Answer, Service};
 use super::{Reply, settings, status};
 use crate::broker::{ClientReply, TELEMETRY};
 use crate::codec::grpc::metadata;
