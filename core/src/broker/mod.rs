@@ -96,11 +96,14 @@ impl Broker {
     /// Starts on the current tokio runtime; it accepts connections when this returns.
     ///
     /// # Errors
-    /// `InvalidArgument`: not a loopback address, unusable certificates, no queues. `Io`: the address is taken.
+    /// `InvalidArgument`: not a loopback address, unusable certificates, no queues, no invisible time over HTTP. `Io`: the address is taken.
     /// `BrokerUnreachable`: the broker to join does not answer.
     pub async fn start(options: BrokerOptions) -> Result<Self> {
         if options.queues < 1 {
             return Err(invalid(format!("a topic needs at least one queue, not {}", options.queues)));
+        }
+        if options.http_invisible.as_millis() == 0 {
+            return Err(invalid("a message received over HTTP must be hidden for at least 1 ms"));
         }
         let tls = tls::server(&options)?;
         let (acceptor, ca_pem) = tls.map_or((None, None), |tls| (Some(tls.acceptor), tls.ca_pem));

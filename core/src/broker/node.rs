@@ -31,6 +31,8 @@ pub(crate) struct Node {
     /// The version it says it is, by which clients tell what it can do.
     pub(crate) version: i32,
     pub(crate) credentials: Vec<Credentials>,
+    /// Invisible time of what is received over HTTP.
+    pub(crate) http_invisible_ms: i64,
     /// For messages that came without an id.
     pub(crate) unique_ids: UniqueIdGenerator,
     state: Mutex<State>,
@@ -58,6 +60,7 @@ impl Node {
             persona: options.persona,
             version: options.persona.version(),
             credentials: options.credentials.clone(),
+            http_invisible_ms: i64::try_from(options.http_invisible.as_millis()).unwrap_or(i64::MAX),
             unique_ids: UniqueIdGenerator::new(options.clock.now_ms(), fastrand::u64(..)),
             state: Mutex::new(state),
             control: Mutex::default(),

@@ -1,6 +1,7 @@
 //! How a loopback broker runs.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::Persona;
 use crate::clock::Clock;
@@ -44,6 +45,9 @@ pub struct BrokerOptions {
     pub queues: i32,
     /// Broker name. Default `broker-a`.
     pub name: String,
+    /// How long a message that was received over HTTP is hidden from the others of its group, and its handle lives: the
+    /// clients of that protocol cannot say. Whole milliseconds, at least one. Default 300 s, as the service has it.
+    pub http_invisible: Duration,
     /// Join the name server of another loopback broker at this address (a cluster of two for retry tests).
     pub join: Option<SocketAddr>,
 }
@@ -61,6 +65,7 @@ impl Default for BrokerOptions {
             auto_create_topics: true,
             queues: 4,
             name: "broker-a".into(),
+            http_invisible: Duration::from_secs(300),
             join: None,
         }
     }

@@ -17,12 +17,11 @@ use super::registry::Registry;
 use super::relays::Relays;
 use super::store::{Offsets, Store};
 use super::timer::{Timer, TimerId};
-use super::topics::{HALF_TOPIC, TopicConfig};
-use super::transactions::{TRANSACTION_ID, Transactions};
+use super::transactions::Transactions;
 use super::{PendingMessage, Persona};
 use crate::codec::remoting::RecallHandle;
 use crate::codec::remoting::codes::response;
-use crate::codec::remoting::record::{StoredMessage, sys_flag};
+use crate::codec::remoting::record::StoredMessage;
 use crate::message::{Properties, properties};
 
 /// Commit-log offsets of messages that wait start here: they are not in the log yet.
@@ -52,7 +51,7 @@ pub(crate) struct Placed {
 #[derive(Debug)]
 pub(crate) struct State {
     persona: Persona,
-    broker_name: String,
+    pub(super) broker_name: String,
     pub(crate) store: Store,
     pub(crate) offsets: Offsets,
     pub(crate) timer: Timer<Due>,
@@ -179,13 +178,7 @@ impl State {
                     }
                     Err(error) => tracing::error!(%error, "a scheduled message was lost"),
                 },
-                Due::TransactionCheck(offset) => {
-                    if let Some(ahead) =
-                        self.transactions.check(offset, &self.groups, &self.clients, &self.broker_name)
-                    {
-                        self.at(now_ms.saturating_add(ahead), Due::TransactionCheck(offset));
-                    }
-                }
+                Due::TransactionCheck(offset) => self.check_transaction(offset, now_ms),
                 Due::Reappearance(number) => self.reappear(number, now_ms),
             }
         }
@@ -200,22 +193,6 @@ impl State {
             whole.then_some(0)
         };
         self.offsets.get(group, topic, queue).or_else(from_start)
-    }
-
-    /// Keeps the half message of a transaction until its producer ends it.
-    pub(crate) fn begin_transaction(&mut self, mut message: StoredMessage, now_ms: i64) -> Placed {
-        self.store.topics.ensure(HALF_TOPIC, TopicConfig::new(1));
-        let id = message.properties.get(properties::UNIQ_KEY).unwrap_or_default().to_owned();
-        message.properties.set(TRANSACTION_ID, id);
-        let mut half = message.clone();
-        half.sys_flag &= !sys_flag::TRANSACTION;
-        half.properties
-            .set(properties::REAL_TOPIC, std::mem::replace(&mut half.topic, HALF_TOPIC.to_owned()));
-        half.properties.set(properties::REAL_QID, std::mem::take(&mut half.queue_id).to_string());
-        let placed = self.make_visible(&mut half, now_ms);
-        let ahead = self.transactions.begin(message, placed.queue_offset, placed.commit_log_offset);
-        self.at(now_ms.saturating_add(ahead), Due::TransactionCheck(placed.commit_log_offset));
-        placed
     }
 
     /// Takes back the scheduled message of a recall handle; its id.

@@ -22,6 +22,8 @@ pub const TIMER_DELAY_MS: &str = "TIMER_DELAY_MS";
 pub const TIMER_DELAY_SEC: &str = "TIMER_DELAY_SEC";
 /// Broker: when the timer releases the message, Unix ms.
 pub const TIMER_OUT_MS: &str = "TIMER_OUT_MS";
+/// When a message that comes again was delivered first, Unix ms.
+pub const FIRST_POP_TIME: &str = "1ST_POP_TIME";
 /// Original topic of a retried message.
 pub const RETRY_TOPIC: &str = "RETRY_TOPIC";
 /// Id of the first delivery of a retried message.

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -70,6 +71,10 @@ pub(crate) struct Arguments {
     /// Queues of a topic that is created with the first send.
     #[arg(long, default_value_t = 4, value_name = "NUMBER")]
     queues: i32,
+
+    /// How long a message received over HTTP is hidden, in milliseconds.
+    #[arg(long, default_value_t = 300_000, value_name = "MS")]
+    http_invisible_ms: u64,
 
     /// Broker name.
     #[arg(long, default_value = "broker-a")]
@@ -159,6 +164,7 @@ impl Arguments {
         };
         options.auto_create_topics = !self.no_auto_create_topics;
         options.queues = self.queues;
+        options.http_invisible = Duration::from_millis(self.http_invisible_ms);
         options.name = self.name.clone();
         options.join = self.join;
         Ok(options)

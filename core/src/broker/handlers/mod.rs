@@ -5,6 +5,7 @@ pub(super) mod http;
 mod meet;
 mod publish;
 mod remoting;
+mod wait;
 
 pub(crate) use grpc::{group_fault, push_settings, to_proto};
 

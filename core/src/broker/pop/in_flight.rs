@@ -22,6 +22,8 @@ pub(super) struct InFlight {
     pub(super) receipt: Receipt,
     /// How often it was delivered, this time included.
     pub(super) attempt: i32,
+    /// When it was delivered first.
+    pub(super) first_ms: i64,
     /// Its message group, where the group consumes in order; empty for the line of those without.
     pub(super) line: Option<String>,
     /// When it is visible again.

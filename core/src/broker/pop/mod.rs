@@ -1,12 +1,13 @@
-//! Receiving without owning queues, as clients of the gRPC protocol do: any consumer of a group gets the next messages
+//! Receiving without owning queues, as clients of the gRPC protocol and over HTTP do: any consumer of a group gets the next messages
 //! of any queue, each hidden from the others for a while, and settles them one by one.
 //!
 //! How far a group has come is kept in the same offsets that remoting consumers store, so that it may change protocol.
 //! A group that consumes side by side passes its offset with the delivery: what is not settled in time comes again
-//! through its retry topic. A FIFO group passes its offset when all before it is settled, and gets the message itself
-//! again.
+//! through its retry topic. One that consumes in order passes its offset when all before it is settled, and gets the
+//! message itself again.
 
 mod in_flight;
+mod in_order;
 mod lines;
 mod receipt;
 mod receive;
@@ -19,8 +20,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use in_flight::InFlight;
 pub(crate) use in_flight::RENEWED_MS;
 use lines::Lines;
-pub(crate) use receipt::Receipt;
-pub(crate) use receive::{Delivery, Receive};
+pub(crate) use receipt::{HandleFault, Receipt};
+pub(crate) use receive::{Delivery, Mode, Receive};
 pub(crate) use settle::Expired;
 pub use stage::MessageStage;
 pub(crate) use waiting::Waiting;
@@ -45,7 +46,8 @@ pub(crate) struct Pop {
 }
 
 impl Pop {
-    fn number(&mut self) -> u64 {
+    /// A number that no delivery and no batch has.
+    pub(crate) fn number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers
     }

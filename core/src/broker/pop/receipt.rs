@@ -17,7 +17,26 @@ pub(crate) struct Receipt {
     pub(crate) commit_log_offset: i64,
 }
 
+/// Why a handle settles nothing, for clients that are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum HandleFault {
+    #[error("the receipt handle is none of this broker, topic and group")]
+    Unknown,
+    #[error("the receipt handle has expired")]
+    Expired,
+    #[error("the receipt handle was replaced by a later one of the same message")]
+    Replaced,
+    #[error("there is nothing left to settle: the message was settled before")]
+    Gone,
+}
+
 impl Receipt {
+    /// What a handle says, if it is one of the broker `broker`.
+    pub(crate) fn of(handle: &str, broker: &str) -> Result<Self, HandleFault> {
+        let receipt = Self::parse(handle).filter(|(_, named)| *named == broker);
+        receipt.map(|(receipt, _)| receipt).ok_or(HandleFault::Unknown)
+    }
+
     /// When the handle expires, unless the broker renews it.
     pub(crate) fn ends_ms(&self) -> i64 {
         self.since_ms.saturating_add(self.invisible_ms)

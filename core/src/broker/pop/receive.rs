@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::Receipt;
 use super::in_flight::{InFlight, Renewal};
-use super::lines::Lines;
 use crate::broker::filter::Filter;
 use crate::broker::retry::{self, origin_topic};
 use crate::broker::state::{Due, State};
@@ -31,6 +30,18 @@ pub(crate) struct Receive {
     pub(crate) renewed_for: Option<Arc<str>>,
     /// The same again in a repeated receive.
     pub(crate) attempt_id: Option<Arc<str>>,
+    pub(crate) mode: Mode,
+}
+
+/// What a receive is beyond the plain one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// In order if the group says so.
+    AsGroup,
+    /// In order, whatever the group says.
+    InOrder,
+    /// Half messages of the topic that somebody is asked about.
+    Halves,
 }
 
 /// A message on its way to a consumer.
@@ -40,20 +51,22 @@ pub(crate) struct Delivery {
     pub(crate) receipt: Receipt,
     /// How often it was delivered, this time included.
     pub(crate) attempt: i32,
+    /// When it was delivered first, Unix ms; of what is received in order: this time.
+    pub(crate) first_ms: i64,
 }
 
 /// What one receive gets.
-struct Batch<'a> {
-    wanted: &'a Receive,
+pub(super) struct Batch<'a> {
+    pub(super) wanted: &'a Receive,
     /// Its number.
-    number: u64,
+    pub(super) number: u64,
     now_ms: i64,
-    deliveries: Vec<Delivery>,
+    pub(super) deliveries: Vec<Delivery>,
     bytes: usize,
 }
 
 impl Batch<'_> {
-    fn left(&self) -> usize {
+    pub(super) fn left(&self) -> usize {
         if self.bytes >= MAX_BYTES { 0 } else { self.wanted.count - self.deliveries.len() }
     }
 }
@@ -61,9 +74,12 @@ impl Batch<'_> {
 impl State {
     /// Hands out what `wanted` may get now.
     pub(crate) fn receive(&mut self, wanted: &Receive, now_ms: i64) -> Vec<Delivery> {
+        if wanted.mode == Mode::Halves {
+            return self.receive_halves(wanted, now_ms);
+        }
         let number = self.pop.number();
         let mut batch = Batch { wanted, number, now_ms, deliveries: Vec::new(), bytes: 0 };
-        let in_order = self.groups.options(&wanted.group).fifo;
+        let in_order = wanted.mode == Mode::InOrder || self.groups.options(&wanted.group).fifo;
         if in_order && self.hand_out_again(&mut batch) {
             return batch.deliveries;
         }
@@ -158,74 +174,8 @@ impl State {
         }
     }
 
-    /// From a queue, for a FIFO group.
-    fn take_in_order(&mut self, queue: i32, batch: &mut Batch<'_>) {
-        let wanted = batch.wanted;
-        let Some(end) = self.store.topics.queue(&wanted.topic, queue).map(|queue| queue.max_offset()) else {
-            return;
-        };
-        let mut lines = self.take_lines(&wanted.group, &wanted.topic, queue);
-        let before = batch.deliveries.len();
-        while batch.left() > 0
-            && let Some((line, ready)) = lines.take_ready(batch.left(), batch.number)
-        {
-            for (offset, times) in ready {
-                match self.message(&wanted.topic, queue, offset) {
-                    Some(message) => {
-                        let attempt = message.reconsume_times.max(times).saturating_add(1);
-                        self.hand_out(message, attempt, Some(line.clone()), batch);
-                    }
-                    None => lines.settle(&line, offset),
-                }
-            }
-        }
-        while let Some(offset) = lines.next().filter(|offset| batch.left() > 0 && *offset < end) {
-            let Some(message) = self.wanted_message(queue, offset, batch) else {
-                lines.skip();
-                continue;
-            };
-            let line = message_group(&message);
-            if lines.look(&line, batch.number) {
-                let attempt = message.reconsume_times.saturating_add(1);
-                self.hand_out(message, attempt, Some(line), batch);
-            }
-        }
-        self.keep_lines(&wanted.group, &wanted.topic, queue, lines);
-        batch.deliveries[before..].sort_unstable_by_key(|delivery| delivery.message.queue_offset);
-    }
-
-    /// The lines of a FIFO group in a queue; anew from the stored offset when somebody else moved it.
-    pub(super) fn take_lines(&mut self, group: &str, topic: &str, queue: i32) -> Lines {
-        let stored = self.next_offset(group, topic, queue);
-        let key = (group.to_owned(), topic.to_owned());
-        match self.pop.lines.get_mut(&key).and_then(|queues| queues.remove(&queue)) {
-            Some(lines) if lines.floor() == stored => lines,
-            None => Lines::from(stored),
-            Some(_) => {
-                self.pop.in_flight.retain(|_, it| {
-                    it.line.is_none()
-                        || *it.group != *group
-                        || *it.topic != *topic
-                        || it.receipt.queue_id != queue
-                });
-                Lines::from(stored)
-            }
-        }
-    }
-
-    /// Keeps the lines, and stores how far the group has come.
-    pub(super) fn keep_lines(&mut self, group: &str, topic: &str, queue: i32, lines: Lines) {
-        self.offsets.set(group, topic, queue, lines.floor());
-        let key = (group.to_owned(), topic.to_owned());
-        if !lines.is_settled() {
-            self.pop.lines.entry(key).or_default().insert(queue, lines);
-        } else if self.pop.lines.get(&key).is_some_and(|queues| queues.is_empty()) {
-            self.pop.lines.remove(&key);
-        }
-    }
-
     /// The message at `offset`, if it is there and the receive wants it.
-    fn wanted_message(&self, queue: i32, offset: i64, batch: &Batch<'_>) -> Option<StoredMessage> {
+    pub(super) fn wanted_message(&self, queue: i32, offset: i64, batch: &Batch<'_>) -> Option<StoredMessage> {
         let wanted = batch.wanted;
         let entry = self.store.topics.queue(&wanted.topic, queue)?.get(offset)?;
         let message =
@@ -233,7 +183,7 @@ impl State {
         message.filter(|message| wanted.filter.passes(&message.properties))
     }
 
-    fn message(&self, topic: &str, queue: i32, offset: i64) -> Option<StoredMessage> {
+    pub(super) fn message(&self, topic: &str, queue: i32, offset: i64) -> Option<StoredMessage> {
         self.store.message_at(self.store.topics.queue(topic, queue)?.get(offset)?.commit_log_offset)
     }
 
@@ -246,7 +196,7 @@ impl State {
     }
 
     /// Gives `message` to the consumer; if it was delivered often enough, buries it.
-    fn hand_out(
+    pub(super) fn hand_out(
         &mut self,
         mut message: StoredMessage,
         attempt: i32,
@@ -271,11 +221,13 @@ impl State {
             queue_offset: message.queue_offset,
             commit_log_offset: message.commit_log_offset,
         };
+        let first_ms = first_delivery(&message).unwrap_or(now_ms);
         let in_flight = InFlight {
             group: wanted.group.clone(),
             topic: wanted.topic.clone(),
             receipt,
             attempt,
+            first_ms,
             line,
             ends: self.at(receipt.ends_ms(), Due::Reappearance(receipt.number)),
             attempt_id: wanted.attempt_id.clone(),
@@ -284,11 +236,11 @@ impl State {
         };
         self.pop.in_flight.insert(receipt.number, in_flight);
         batch.bytes += message.body.len();
-        batch.deliveries.push(Delivery { message, receipt, attempt });
+        batch.deliveries.push(Delivery { message, receipt, attempt, first_ms });
     }
 }
 
-/// The line of a message in a FIFO group.
-fn message_group(message: &StoredMessage) -> String {
-    message.properties.get(properties::SHARDING_KEY).unwrap_or_default().to_owned()
+/// When `message` was delivered before, first.
+fn first_delivery(message: &StoredMessage) -> Option<i64> {
+    message.properties.get(properties::FIRST_POP_TIME)?.parse().ok()
 }

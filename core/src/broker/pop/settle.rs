@@ -2,10 +2,11 @@
 //! ends.
 
 use super::in_flight::{InFlight, Renewal};
-use super::{Delivery, Receipt};
+use super::{Delivery, HandleFault, Mode, Pop, Receipt};
 use crate::broker::retry;
 use crate::broker::state::{Due, State};
 use crate::broker::topics::TopicConfig;
+use crate::message::properties;
 
 /// Invisible time that is left to the messages of a client that went.
 const RELEASED_MS: i64 = 1_000;
@@ -28,6 +29,37 @@ impl State {
             self.settle(in_flight, now_ms);
         }
         Ok(())
+    }
+
+    /// The same for clients that are told why a handle has no effect.
+    pub(crate) fn acknowledge_strictly(
+        &mut self,
+        group: &str,
+        topic: &str,
+        receipt: &Receipt,
+        now_ms: i64,
+    ) -> Result<(), HandleFault> {
+        match self.live(group, topic, receipt, now_ms) {
+            Ok(Some(in_flight)) => {
+                self.settle(in_flight, now_ms);
+                Ok(())
+            }
+            Ok(None) => Err(self.why_not_live(group, receipt)),
+            Err(Expired) => Err(HandleFault::Expired),
+        }
+    }
+
+    /// Why an unexpired receipt is not that of a present delivery to this group.
+    fn why_not_live(&self, group: &str, receipt: &Receipt) -> HandleFault {
+        let Pop { in_flight, numbers, .. } = &self.pop;
+        if receipt.number > *numbers || in_flight.contains_key(&receipt.number) {
+            return HandleFault::Unknown;
+        }
+        let mut of_group = in_flight.values().filter(|it| *it.group == *group);
+        match of_group.any(|it| it.receipt.commit_log_offset == receipt.commit_log_offset) {
+            true => HandleFault::Replaced,
+            false => HandleFault::Gone,
+        }
     }
 
     /// Hides the message for `invisible_ms` from now; the receipt that replaces `receipt`. With `suspend` its return
@@ -121,6 +153,9 @@ impl State {
         };
         retry::retry(&mut message, &in_flight.group);
         message.reconsume_times -= i32::from(in_flight.suspended);
+        if !in_flight.suspended {
+            message.properties.set(properties::FIRST_POP_TIME, in_flight.first_ms.to_string());
+        }
         self.store.topics.ensure(&message.topic, TopicConfig::new(1));
         self.make_visible(&mut message, now_ms);
     }
@@ -155,8 +190,9 @@ impl State {
     }
 
     /// The consumer was gone before it got these: they are visible again, as if they had not been delivered.
-    pub(super) fn take_back(&mut self, deliveries: &[Delivery], now_ms: i64) {
+    pub(crate) fn take_back(&mut self, deliveries: &[Delivery], now_ms: i64) {
         for Delivery { receipt, .. } in deliveries {
+            self.take_back_half(receipt, now_ms);
             let Some(in_flight) = self.pop.in_flight.get_mut(&receipt.number) else { continue };
             in_flight.renewal = None;
             in_flight.suspended = true;
@@ -173,7 +209,7 @@ impl State {
         let times = in_flight.attempt - i32::from(in_flight.suspended);
         lines.put_back(in_flight.line.as_deref().unwrap_or_default(), receipt.queue_offset, times);
         self.keep_lines(group, topic, receipt.queue_id, lines);
-        self.wake_receives(topic, now_ms, |wanted| wanted.group == *group);
+        self.wake_receives(topic, now_ms, |wanted| wanted.group == *group && wanted.mode != Mode::Halves);
     }
 
     /// The message is done with; those behind it may go.
@@ -183,7 +219,7 @@ impl State {
         let mut lines = self.take_lines(&group, &topic, receipt.queue_id);
         lines.settle(&line, receipt.queue_offset);
         self.keep_lines(&group, &topic, receipt.queue_id, lines);
-        self.wake_receives(&topic, now_ms, |wanted| wanted.group == group);
+        self.wake_receives(&topic, now_ms, |wanted| wanted.group == group && wanted.mode != Mode::Halves);
     }
 
     fn bury(&mut self, in_flight: InFlight, now_ms: i64) {

@@ -71,6 +71,7 @@ fn wanted() -> Receive {
         invisible_ms: HIDDEN,
         renewed_for: None,
         attempt_id: None,
+        mode: Mode::AsGroup,
     }
 }
 
@@ -342,4 +343,83 @@ fn a_message_goes_through_its_stages() {
     state.store.topics.remove("%RETRY%G");
     assert_eq!(stage(&mut state), Deleted);
     assert_eq!(state.stage("T", "G", "never seen"), Initialized);
+}
+
+#[test]
+fn a_receive_in_order_keeps_the_order_whatever_the_group_says() {
+    let mut state = state();
+    publish_in_order(&mut state, &["a1", "b1", "a2"]);
+    let in_order = Receive { mode: Mode::InOrder, count: 2, ..wanted() };
+    let first = state.receive(&in_order, NOW);
+    assert_eq!(seen(&first), [("a1", 1), ("b1", 1)]);
+    assert!(state.receive(&in_order, NOW).is_empty());
+    state.acknowledge_strictly("G", "T", &first[1].receipt, NOW).unwrap();
+    assert!(state.receive(&in_order, NOW).is_empty(), "shard a is not done");
+    let mut waiting = state.pop.waiting.park(in_order.clone());
+    state.acknowledge_strictly("G", "T", &first[0].receipt, NOW).unwrap();
+    let next = waiting.try_recv().unwrap();
+    assert_eq!(seen(&next), [("a2", 1)]);
+    state.fire(NOW + HIDDEN);
+    assert_eq!(seen(&state.receive(&in_order, NOW + HIDDEN)), [("a2", 2)], "not through the retry topic");
+}
+
+#[test]
+fn shards_in_order_do_not_block_each_other_and_the_first_unsettled_comes_first_again() {
+    let mut state = state();
+    publish_in_order(&mut state, &["a1", "a2", "a3", "b1"]);
+    let in_order = Receive { mode: Mode::InOrder, ..wanted() };
+    let first = state.receive(&in_order, NOW);
+    assert_eq!(seen(&first), [("a1", 1), ("a2", 1), ("a3", 1), ("b1", 1)]);
+    for settled in [0, 3] {
+        state.acknowledge_strictly("G", "T", &first[settled].receipt, NOW).unwrap();
+    }
+    publish_in_order(&mut state, &["a4", "b2"]);
+    assert_eq!(seen(&state.receive(&in_order, NOW)), [("b2", 1)]);
+    state.fire(NOW + HIDDEN);
+    let again = state.receive(&in_order, NOW + HIDDEN);
+    assert_eq!(seen(&again), [("a2", 2), ("a3", 2), ("a4", 1), ("b2", 2)]);
+}
+
+#[test]
+fn the_time_of_the_first_delivery_is_kept_across_redeliveries() {
+    let mut state = state();
+    publish(&mut state, &["a"]);
+    let at = |state: &mut State, now| {
+        state.fire(now);
+        receive(state, now).remove(0)
+    };
+    for (now, attempt) in [(NOW + 5, 1), (NOW + 5 + HIDDEN, 2), (NOW + 7 + 2 * HIDDEN, 3)] {
+        let delivery = at(&mut state, now);
+        assert_eq!((delivery.attempt, delivery.first_ms), (attempt, NOW + 5));
+    }
+    let now = NOW + 7 + 3 * HIDDEN;
+    let gone = at(&mut state, now);
+    state.take_back(&[gone], now);
+    assert_eq!(at(&mut state, now).first_ms, NOW + 5);
+    publish(&mut state, &["b"]);
+    let gone = at(&mut state, now);
+    state.take_back(&[gone], now);
+    assert_eq!(at(&mut state, now + 9).first_ms, now + 9, "nobody had it before");
+}
+
+#[test]
+fn who_wants_to_know_is_told_why_a_handle_has_no_effect() {
+    let mut state = state();
+    publish(&mut state, &["a", "b"]);
+    let mut deliveries = receive(&mut state, NOW);
+    let (b, a) = (deliveries.remove(1).receipt, deliveries.remove(0).receipt);
+    let ack = |state: &mut State, group: &str, receipt: &Receipt, now| {
+        state.acknowledge_strictly(group, "T", receipt, now)
+    };
+    assert_eq!(ack(&mut state, "H", &a, NOW), Err(HandleFault::Unknown));
+    let forged = Receipt { number: a.number + 1000, ..a };
+    assert_eq!(ack(&mut state, "G", &forged, NOW), Err(HandleFault::Unknown));
+    let forged = Receipt { invisible_ms: 2 * HIDDEN, ..a };
+    assert_eq!(ack(&mut state, "G", &forged, NOW), Err(HandleFault::Unknown));
+    assert_eq!(ack(&mut state, "G", &a, NOW), Ok(()));
+    assert_eq!(ack(&mut state, "G", &a, NOW), Err(HandleFault::Gone));
+    let changed = state.change_invisible("G", "T", &b, HIDDEN, false, NOW).unwrap();
+    assert_eq!(ack(&mut state, "G", &b, NOW), Err(HandleFault::Replaced));
+    assert_eq!(ack(&mut state, "G", &changed, NOW + HIDDEN - 1), Ok(()));
+    assert_eq!(ack(&mut state, "G", &changed, NOW + HIDDEN), Err(HandleFault::Expired));
 }

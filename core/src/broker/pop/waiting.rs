@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::{Delivery, Receive};
+use super::{Delivery, Mode, Receive};
 use crate::broker::filter::Filter;
 use crate::broker::retry::origin_topic;
 use crate::broker::state::State;
@@ -42,7 +42,7 @@ impl Waiting {
 impl State {
     /// Answers receives from `topic` that `may_get` a message that has become visible: of each group one, as long as
     /// there is something for it.
-    pub(super) fn wake_receives(&mut self, topic: &str, now_ms: i64, may_get: impl Fn(&Receive) -> bool) {
+    pub(crate) fn wake_receives(&mut self, topic: &str, now_ms: i64, may_get: impl Fn(&Receive) -> bool) {
         let Some((topic, waiters)) = self.pop.waiting.0.remove_entry(topic) else { return };
         let mut served: Vec<Arc<str>> = Vec::new();
         let mut left = Vec::with_capacity(waiters.len());
@@ -76,13 +76,14 @@ impl State {
         if self.pop.waiting.0.is_empty() {
             return;
         }
-        let passes = |filter: &Filter| filter.may_pass(tag_hash) && filter.passes(&message.properties);
+        let filter_passes = |filter: &Filter| filter.may_pass(tag_hash) && filter.passes(&message.properties);
+        let passes = |wanted: &Receive| wanted.mode != Mode::Halves && filter_passes(&wanted.filter);
         match message.topic.strip_prefix(RETRY_PREFIX) {
             Some(group) => self.wake_receives(origin_topic(message), now_ms, |wanted| {
-                *wanted.group == *group && passes(&wanted.filter)
+                *wanted.group == *group && passes(wanted)
             }),
             None => self.wake_receives(&message.topic, now_ms, |wanted| {
-                wanted.queue.is_none_or(|queue| queue == message.queue_id) && passes(&wanted.filter)
+                wanted.queue.is_none_or(|queue| queue == message.queue_id) && passes(wanted)
             }),
         }
     }

@@ -3,7 +3,7 @@
 use crate::message::properties;
 
 /// Names that servers use beside those of [`properties`].
-const OF_SERVERS: [&str; 28] = [
+const OF_SERVERS: [&str; 27] = [
     "ARRIVE_TIME",
     "BORN_TIMESTAMP",
     "BUYER_ID",
@@ -16,7 +16,6 @@ const OF_SERVERS: [&str; 28] = [
     "INNER_MULTI_DISPATCH",
     "INNER_MULTI_QUEUE_OFFSET",
     "POP_CK",
-    "1ST_POP_TIME",
     "PUSH_REPLY_TIME",
     "REPLY_TO_CLIENT",
     "TIMER_DELAY_LEVEL",
@@ -35,7 +34,7 @@ const OF_SERVERS: [&str; 28] = [
 ];
 
 /// The names in [`properties`] that travel in fields, or not at all.
-const OF_MESSAGES: [&str; 28] = [
+const OF_MESSAGES: [&str; 29] = [
     properties::KEYS,
     properties::TAGS,
     properties::WAIT,
@@ -46,6 +45,7 @@ const OF_MESSAGES: [&str; 28] = [
     properties::TIMER_DELAY_MS,
     properties::TIMER_DELAY_SEC,
     properties::TIMER_OUT_MS,
+    properties::FIRST_POP_TIME,
     properties::RETRY_TOPIC,
     properties::ORIGIN_MESSAGE_ID,
     properties::RECONSUME_TIME,

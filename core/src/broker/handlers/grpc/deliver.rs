@@ -19,7 +19,7 @@ const CHECK_IMMUNITY: &str = "CHECK_IMMUNITY_TIME_IN_SECONDS";
 
 /// The message of a delivery, with the handle that settles it.
 pub(super) fn delivered(delivery: Delivery, broker: &str) -> Message {
-    let Delivery { message, receipt, attempt } = delivery;
+    let Delivery { message, receipt, attempt, .. } = delivery;
     let mut message = to_proto(message);
     if let Some(system) = &mut message.system_properties {
         system.receipt_handle = Some(receipt.handle(broker));

@@ -8,12 +8,13 @@ use tonic::{Request, Response, Status};
 
 use super::super::Refusal;
 use super::super::meet::Ending;
+use super::super::wait::wait;
 use super::ack::invisible_ms;
 use super::call::{Call, Service};
 use super::deliver::delivered;
 use super::{Reply, settings, status};
 use crate::broker::node::Node;
-use crate::broker::pop::{Delivery, RENEWED_MS, Receive};
+use crate::broker::pop::{Delivery, Mode, RENEWED_MS, Receive};
 use crate::codec::grpc::proto::receive_message_response::Content;
 use crate::codec::grpc::proto::{Code, MessageQueue, ReceiveMessageRequest, ReceiveMessageResponse};
 use crate::codec::grpc::{digest, metadata, time};
@@ -47,7 +48,10 @@ pub(super) async fn open(
     let corrupt = ending == Ok(Ending::Corrupt);
     let understood = ending.and_then(|_| understand(&service.call(&metadata)?, request));
     let contents = match understood {
-        Ok((wanted, poll)) => contents(wait(&service.node, wanted, poll).await, &service.node.name, corrupt),
+        Ok((wanted, poll)) => {
+            let deliveries = wait(&service.node, wanted, poll.saturating_sub(AHEAD)).await;
+            contents(deliveries, &service.node.name, corrupt)
+        }
         Err(refusal) => vec![Content::Status(status::of(&refusal))],
     };
     if cut {
@@ -75,26 +79,6 @@ fn contents(deliveries: Vec<Delivery>, broker: &str, corrupt: bool) -> Vec<Conte
     status::ok().map(Content::Status).into_iter().chain(messages).collect()
 }
 
-/// What there is now or comes within `poll`.
-async fn wait(node: &Node, wanted: Receive, poll: Duration) -> Vec<Delivery> {
-    let mut answered = {
-        let mut state = node.state();
-        let deliveries = state.receive(&wanted, node.clock.now_ms());
-        if !deliveries.is_empty() {
-            return deliveries;
-        }
-        state.pop.waiting.park(wanted)
-    };
-    match tokio::time::timeout(poll.saturating_sub(AHEAD), &mut answered).await {
-        Ok(answer) => answer.unwrap_or_default(),
-        Err(_) => {
-            // Nothing more shall be sent here, and what was sent meanwhile is not lost.
-            answered.close();
-            answered.try_recv().unwrap_or_default()
-        }
-    }
-}
-
 /// What the request wants, and how long it may wait.
 fn understand(call: &Call<'_>, request: ReceiveMessageRequest) -> Result<(Receive, Duration), Refusal> {
     let request_timeout = request_timeout(call)?;
@@ -119,6 +103,7 @@ fn understand(call: &Call<'_>, request: ReceiveMessageRequest) -> Result<(Receiv
         invisible_ms,
         renewed_for: request.auto_renew.then(|| call.client_id.into()),
         attempt_id: request.attempt_id.map(Into::into),
+        mode: Mode::AsGroup,
     };
     Ok((wanted, poll))
 }

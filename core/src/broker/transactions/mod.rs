@@ -1,18 +1,25 @@
-//! Half messages: stored, and invisible until their producer commits them. Silent producers are asked.
+//! Half messages: stored, and invisible until their producer commits them. Silent producers are asked; those over HTTP
+//! come and fetch the question.
 
-use std::collections::{BTreeSet, HashMap};
+mod polled;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use bytes::{Bytes, BytesMut};
 
 use super::clients::Clients;
 use super::groups::Groups;
 use super::handlers::to_proto;
+use super::state::{Due, Placed, State};
+use super::topics::{HALF_TOPIC, TopicConfig};
 use crate::codec::grpc::proto::RecoverOrphanedTransactionCommand;
 use crate::codec::remoting::Frame;
 use crate::codec::remoting::codes::request;
 use crate::codec::remoting::frame::FLAG_ONE_WAY;
 use crate::codec::remoting::record::{StoredMessage, sys_flag};
 use crate::message::properties;
+
+use polled::Polled;
 
 /// Property with the transaction id, as the real server adds it.
 pub(crate) const TRANSACTION_ID: &str = "__transactionId__";
@@ -31,7 +38,10 @@ struct Half {
     message: StoredMessage,
     /// Offset in the queue of half messages.
     queue_offset: i64,
+    /// How often somebody was asked.
     checks: u32,
+    /// Of one whose producer fetches the question.
+    polled: Option<Polled>,
 }
 
 /// The open transactions, by commit-log offset of the half message.
@@ -40,6 +50,8 @@ pub(crate) struct Transactions {
     halves: HashMap<i64, Half>,
     /// Unique ids with their commit-log offsets: a producer that had to send twice has two.
     ids: BTreeSet<(String, i64)>,
+    /// Half messages that may be fetched, by topic.
+    offered: HashMap<String, VecDeque<i64>>,
 }
 
 /// Whether `message` is a half message; brokers go by the property.
@@ -52,26 +64,31 @@ fn unique_id(message: &StoredMessage) -> &str {
 }
 
 impl Transactions {
-    /// Keeps `message`, whose half record lies at these offsets; how long until the first question.
-    pub(crate) fn begin(
-        &mut self,
-        mut message: StoredMessage,
-        queue_offset: i64,
-        commit_log_offset: i64,
-    ) -> i64 {
+    /// Keeps `message`, whose half record was placed there.
+    fn begin(&mut self, mut message: StoredMessage, placed: Placed, polled: Option<Polled>) {
         // The body is a part of the buffer it was read into, which must not live as long.
         message.body = Bytes::copy_from_slice(&message.body);
-        let immunity = message.properties.get(CHECK_IMMUNITY).and_then(|text| text.parse::<i64>().ok());
+        let Placed { queue_offset, commit_log_offset, .. } = placed;
         self.ids.insert((unique_id(&message).to_owned(), commit_log_offset));
-        self.halves.insert(commit_log_offset, Half { message, queue_offset, checks: 0 });
-        immunity
-            .filter(|seconds| *seconds >= 0)
-            .map_or(FIRST_CHECK_MS, |seconds| seconds.saturating_mul(1000))
+        self.halves.insert(commit_log_offset, Half { message, queue_offset, checks: 0, polled });
+    }
+
+    /// The next half message of `topic` that may be fetched.
+    fn next_offered(&mut self, topic: &str) -> Option<i64> {
+        let offered = self.offered.get_mut(topic)?;
+        let next = offered.pop_front();
+        if offered.is_empty() {
+            self.offered.remove(topic);
+        }
+        next
     }
 
     fn remove(&mut self, commit_log_offset: i64) -> Option<Half> {
         let half = self.halves.remove(&commit_log_offset)?;
         self.ids.remove(&(unique_id(&half.message).to_owned(), commit_log_offset));
+        if let Some(offered) = self.offered.get_mut(&half.message.topic) {
+            offered.retain(|offset| *offset != commit_log_offset);
+        }
         Some(half)
     }
 
@@ -113,35 +130,70 @@ impl Transactions {
             ));
         }
         let Some(half) = self.remove(commit_log_offset) else { return Err(String::new()) };
-        let mut message = half.message;
-        message.sys_flag = message.sys_flag & !sys_flag::TRANSACTION | sys_flag::TRANSACTION_COMMIT;
-        message.prepared_transaction_offset = commit_log_offset;
-        Ok(message)
+        Ok(committed(half, commit_log_offset))
     }
 
-    /// Asks a producer of the group about the transaction; how long until the next question, `None` when it is over.
-    pub(crate) fn check(
-        &mut self,
-        commit_log_offset: i64,
-        groups: &Groups,
-        clients: &Clients,
-        broker: &str,
-    ) -> Option<i64> {
-        let half = self.halves.get_mut(&commit_log_offset)?;
+    /// Asks a producer of the group about the transaction.
+    fn check(&mut self, commit_log_offset: i64, groups: &Groups, clients: &Clients, broker: &str) {
+        let Some(half) = self.halves.get_mut(&commit_log_offset) else { return };
         half.checks += 1;
-        if half.checks > MAX_CHECKS {
-            tracing::warn!(commit_log_offset, "transaction given up: its producers did not say how it ended");
-            self.remove(commit_log_offset);
-            return None;
-        }
         let group = half.message.properties.get(properties::PGROUP).unwrap_or_default();
         if let Some(producer) = groups.producers.get(group).and_then(|members| members.values().next()) {
             producer.outbox.push(question(half, commit_log_offset, broker));
         } else if group == half.message.topic {
             clients.ask_about(group, recovery(half));
         }
-        Some(CHECK_INTERVAL_MS)
     }
+}
+
+impl State {
+    /// Keeps the half message of a transaction until its producer ends it.
+    pub(crate) fn begin_transaction(&mut self, message: StoredMessage, now_ms: i64) -> Placed {
+        let (message, placed) = self.store_half(message, now_ms);
+        let immunity = message.properties.get(CHECK_IMMUNITY).and_then(|text| text.parse::<i64>().ok());
+        let ahead = immunity.filter(|seconds| *seconds >= 0);
+        let ahead = ahead.map_or(FIRST_CHECK_MS, |seconds| seconds.saturating_mul(1000));
+        self.at(now_ms.saturating_add(ahead), Due::TransactionCheck(placed.commit_log_offset));
+        self.transactions.begin(message, placed, None);
+        placed
+    }
+
+    /// Stores the half record of `message`; the message as it will be.
+    fn store_half(&mut self, mut message: StoredMessage, now_ms: i64) -> (StoredMessage, Placed) {
+        self.store.topics.ensure(HALF_TOPIC, TopicConfig::new(1));
+        let id = unique_id(&message).to_owned();
+        message.properties.set(TRANSACTION_ID, id);
+        let mut half = message.clone();
+        half.sys_flag &= !sys_flag::TRANSACTION;
+        half.properties
+            .set(properties::REAL_TOPIC, std::mem::replace(&mut half.topic, HALF_TOPIC.to_owned()));
+        half.properties.set(properties::REAL_QID, std::mem::take(&mut half.queue_id).to_string());
+        let placed = self.make_visible(&mut half, now_ms);
+        (message, placed)
+    }
+
+    /// The time of the next question about the half message at this commit-log offset has come.
+    pub(super) fn check_transaction(&mut self, commit_log_offset: i64, now_ms: i64) {
+        let Some(half) = self.transactions.halves.get(&commit_log_offset) else { return };
+        let unfetched = half.polled.as_ref().is_some_and(Polled::is_offered);
+        if half.checks >= MAX_CHECKS || unfetched {
+            tracing::warn!(commit_log_offset, "transaction given up: its producers did not say how it ended");
+            self.transactions.remove(commit_log_offset);
+        } else if half.polled.is_some() {
+            self.offer_half(commit_log_offset, now_ms);
+        } else {
+            self.transactions.check(commit_log_offset, &self.groups, &self.clients, &self.broker_name);
+            self.at(now_ms.saturating_add(CHECK_INTERVAL_MS), Due::TransactionCheck(commit_log_offset));
+        }
+    }
+}
+
+/// The message of an ended transaction, ready to be published.
+fn committed(half: Half, commit_log_offset: i64) -> StoredMessage {
+    let mut message = half.message;
+    message.sys_flag = message.sys_flag & !sys_flag::TRANSACTION | sys_flag::TRANSACTION_COMMIT;
+    message.prepared_transaction_offset = commit_log_offset;
+    message
 }
 
 /// The message of a question.
@@ -176,3 +228,6 @@ fn question(half: &Half, commit_log_offset: i64, broker: &str) -> Frame {
         .with("bname", broker)
         .with_body(record.freeze())
 }
+
+#[cfg(test)]
+mod tests;
