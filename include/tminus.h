@@ -205,8 +205,13 @@
 // Handle the request, then close the connection instead of answering.
 #define TMINUS_FAULT_CLOSE_AFTER 3
 
-// Answer a receive over gRPC (request code 200050) with a wrong digest for every body.
+// Answer a receive over gRPC or HTTP (request code 200050), or a publish over HTTP (310), with a wrong digest for every
+// body.
 #define TMINUS_FAULT_CORRUPT 4
+
+// Answer as a middle box that cannot reach its server: over HTTP with status 502 and a page of HTML, elsewhere with the end of
+// the connection. The request has no effect.
+#define TMINUS_FAULT_GATEWAY 5
 
 // Takes every type of message.
 #define TMINUS_TOPIC_MIXED 0
@@ -745,6 +750,8 @@ typedef struct tminus_broker_options_t {
     // Users; with at least one, every request must be signed.
     const struct tminus_credentials_t *credentials;
     size_t credential_count;
+    // How long a message consumed over ApsaraMQ HTTP is hidden, and its handle lives, by the broker's clock. Default 300000.
+    int64_t http_invisible_ms;
 } tminus_broker_options_t;
 
 // What happens to requests. All-zero is a refusal with code 0 and no remark.
@@ -1355,7 +1362,8 @@ tminus_status_t tminus_broker_start(const struct tminus_broker_options_t *option
                                     struct tminus_broker_t **out,
                                     struct tminus_error_t **error);
 
-// Where it listens, "127.0.0.1:12345", for every protocol: an endpoint for clients, with `grpc://` in front for gRPC. Lives as long as the broker.
+// Where it listens, "127.0.0.1:12345", for every protocol: an endpoint for clients, with `grpc://` in front for gRPC,
+// with `http://` for ApsaraMQ HTTP. Lives as long as the broker.
 struct tminus_str_t tminus_broker_address(const struct tminus_broker_t *broker);
 
 // PEM text of the authority that signed the self-made certificate; none without one. Lives as long as the broker.
@@ -1383,14 +1391,16 @@ tminus_status_t tminus_broker_pending(const struct tminus_broker_t *broker,
                                       int64_t *next_ms,
                                       struct tminus_error_t **error);
 
-// Lets the next `times` requests with this remoting request code, or gRPC calls of the same meaning, meet `fault`.
+// Lets the next `times` requests with this remoting request code, or gRPC calls and HTTP requests of the same meaning,
+// meet `fault`.
 tminus_status_t tminus_broker_inject(const struct tminus_broker_t *broker,
                                      int32_t request_code,
                                      int32_t times,
                                      const struct tminus_fault_t *fault,
                                      struct tminus_error_t **error);
 
-// Number of requests with this remoting request code, and of gRPC calls of the same meaning, received so far.
+// Number of requests with this remoting request code, and of gRPC calls and HTTP requests of the same meaning, received
+// so far.
 tminus_status_t tminus_broker_request_count(const struct tminus_broker_t *broker,
                                             int32_t request_code,
                                             uint64_t *requests,

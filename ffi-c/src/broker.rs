@@ -19,8 +19,12 @@ pub const TMINUS_FAULT_SWALLOW: i32 = 1;
 pub const TMINUS_FAULT_CLOSE_BEFORE: i32 = 2;
 /// Handle the request, then close the connection instead of answering.
 pub const TMINUS_FAULT_CLOSE_AFTER: i32 = 3;
-/// Answer a receive over gRPC (request code 200050) with a wrong digest for every body.
+/// Answer a receive over gRPC or HTTP (request code 200050), or a publish over HTTP (310), with a wrong digest for every
+/// body.
 pub const TMINUS_FAULT_CORRUPT: i32 = 4;
+/// Answer as a middle box that cannot reach its server: over HTTP with status 502 and a page of HTML, elsewhere with the end of
+/// the connection. The request has no effect.
+pub const TMINUS_FAULT_GATEWAY: i32 = 5;
 
 /// What happens to requests. All-zero is a refusal with code 0 and no remark.
 #[repr(C)]
@@ -98,7 +102,8 @@ fn text(broker: *const tminus_broker_t, body: impl FnOnce(&tminus_broker_t) -> O
     })
 }
 
-/// Where it listens, "127.0.0.1:12345", for every protocol: an endpoint for clients, with `grpc://` in front for gRPC. Lives as long as the broker.
+/// Where it listens, "127.0.0.1:12345", for every protocol: an endpoint for clients, with `grpc://` in front for gRPC,
+/// with `http://` for ApsaraMQ HTTP. Lives as long as the broker.
 ///
 /// # Safety
 /// `broker` is NULL or live.
@@ -188,7 +193,8 @@ pub unsafe extern "C" fn tminus_broker_pending(
     })
 }
 
-/// Lets the next `times` requests with this remoting request code, or gRPC calls of the same meaning, meet `fault`.
+/// Lets the next `times` requests with this remoting request code, or gRPC calls and HTTP requests of the same meaning,
+/// meet `fault`.
 ///
 /// # Safety
 /// Pointers are NULL or valid as their types say; `error` is a place for one pointer.
@@ -217,6 +223,7 @@ pub unsafe extern "C" fn tminus_broker_inject(
                 TMINUS_FAULT_CLOSE_BEFORE => Fault::CloseBefore,
                 TMINUS_FAULT_CLOSE_AFTER => Fault::CloseAfter,
                 TMINUS_FAULT_CORRUPT => Fault::Corrupt,
+                TMINUS_FAULT_GATEWAY => Fault::Gateway,
                 other => {
                     return Err(invalid(
                         "inject",
@@ -229,7 +236,8 @@ pub unsafe extern "C" fn tminus_broker_inject(
     })
 }
 
-/// Number of requests with this remoting request code, and of gRPC calls of the same meaning, received so far.
+/// Number of requests with this remoting request code, and of gRPC calls and HTTP requests of the same meaning, received
+/// so far.
 ///
 /// # Safety
 /// `broker` is NULL or live; `requests` and `error` are NULL or places for one value.

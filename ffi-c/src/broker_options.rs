@@ -1,5 +1,6 @@
 //! Settings of a loopback broker.
 
+use std::mem::offset_of;
 use std::net::SocketAddr;
 
 use tminus_core::broker::{BrokerOptions, BrokerTls, Persona};
@@ -10,7 +11,7 @@ use crate::boundary::call;
 use crate::credentials::tminus_credentials_t;
 use crate::data::{invalid, slice, tminus_str_t};
 use crate::error::{tminus_error_t, tminus_status_t};
-use crate::settings::{Growing, init, read};
+use crate::settings::{Growing, duration, init, ms, read};
 
 /// Acts on every delivery property of every server, to the millisecond, one year ahead.
 pub const TMINUS_PERSONA_LOOPBACK: i32 = 0;
@@ -63,12 +64,14 @@ pub struct tminus_broker_options_t {
     /// Users; with at least one, every request must be signed.
     pub credentials: *const tminus_credentials_t,
     pub credential_count: usize,
+    /// How long a message consumed over ApsaraMQ HTTP is hidden, and its handle lives, by the broker's clock. Default 300000.
+    pub http_invisible_ms: i64,
 }
 
 // SAFETY: repr(C), size first, integers and pointers only.
 unsafe impl Growing for tminus_broker_options_t {
     const NAME: &'static str = "tminus_broker_options_t";
-    const FIRST_SIZE: usize = size_of::<Self>();
+    const FIRST_SIZE: usize = offset_of!(Self, http_invisible_ms);
 
     fn defaults() -> Result<Self> {
         let core = BrokerOptions::default();
@@ -90,6 +93,7 @@ unsafe impl Growing for tminus_broker_options_t {
             client_ca_pem: tminus_str_t::NONE,
             credentials: std::ptr::null(),
             credential_count: 0,
+            http_invisible_ms: ms(core.http_invisible),
         })
     }
 }
@@ -148,6 +152,7 @@ pub(crate) unsafe fn copy(given: *const tminus_broker_options_t) -> Result<Broke
     options.auto_create_topics = given.auto_create_topics != 0;
     options.queues = given.queues;
     options.tls_only = given.tls_only != 0;
+    options.http_invisible = duration(given.http_invisible_ms, "http_invisible_ms", "start")?;
     Ok(options)
 }
 

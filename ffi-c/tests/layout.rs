@@ -80,6 +80,7 @@ fn the_c_compiler_agrees() {
         tminus_broker_options_t {
             struct_size persona listen name join virtual_clock auto_create_topics clock_start_ms queues tls
             tls_only reserved cert_pem key_pem client_ca_pem credentials credential_count
+            http_invisible_ms
         }
         tminus_group_options_t { struct_size fifo max_attempts reserved backoff_ms backoff_count }
         tminus_fault_t { kind response_code remark }

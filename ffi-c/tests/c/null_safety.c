@@ -287,6 +287,10 @@ static void options_are_unusable(tminus_broker_t *broker)
     broken = broker_options(0);
     broken.listen = tminus_str("nowhere");
     REFUSED(tminus_broker_start(&broken, &other, &error));
+    broken = broker_options(0);
+    CHECK(broken.http_invisible_ms == 300000);
+    broken.http_invisible_ms = -1;
+    REFUSED(tminus_broker_start(&broken, &other, &error));
 
     REFUSED(tminus_broker_inject(broker, 10, 1, NULL, &error));
     tminus_fault_t fault = {.kind = 99};

@@ -183,7 +183,7 @@ _Static_assert(sizeof(tminus_subscription_t) == 40, "tminus_subscription_t");
 _Static_assert(offsetof(tminus_subscription_t, expression) == 16, "tminus_subscription_t.expression");
 _Static_assert(offsetof(tminus_subscription_t, filter) == 32, "tminus_subscription_t.filter");
 _Static_assert(offsetof(tminus_subscription_t, reserved) == 36, "tminus_subscription_t.reserved");
-_Static_assert(sizeof(tminus_broker_options_t) == 152, "tminus_broker_options_t");
+_Static_assert(sizeof(tminus_broker_options_t) == 160, "tminus_broker_options_t");
 _Static_assert(offsetof(tminus_broker_options_t, persona) == 4, "tminus_broker_options_t.persona");
 _Static_assert(offsetof(tminus_broker_options_t, listen) == 8, "tminus_broker_options_t.listen");
 _Static_assert(offsetof(tminus_broker_options_t, name) == 24, "tminus_broker_options_t.name");
@@ -200,6 +200,7 @@ _Static_assert(offsetof(tminus_broker_options_t, key_pem) == 104, "tminus_broker
 _Static_assert(offsetof(tminus_broker_options_t, client_ca_pem) == 120, "tminus_broker_options_t.client_ca_pem");
 _Static_assert(offsetof(tminus_broker_options_t, credentials) == 136, "tminus_broker_options_t.credentials");
 _Static_assert(offsetof(tminus_broker_options_t, credential_count) == 144, "tminus_broker_options_t.credential_count");
+_Static_assert(offsetof(tminus_broker_options_t, http_invisible_ms) == 152, "tminus_broker_options_t.http_invisible_ms");
 _Static_assert(sizeof(tminus_group_options_t) == 32, "tminus_group_options_t");
 _Static_assert(offsetof(tminus_group_options_t, fifo) == 4, "tminus_group_options_t.fifo");
 _Static_assert(offsetof(tminus_group_options_t, max_attempts) == 8, "tminus_group_options_t.max_attempts");
