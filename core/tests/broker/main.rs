@@ -22,6 +22,7 @@ mod grpc_values;
 mod hostile;
 mod http_door;
 mod http_peer;
+mod http_publish;
 mod lookup;
 mod messages;
 mod peer;

@@ -15,10 +15,10 @@ mod reply;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http::{Method, Request, Version};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tonic::body::Body;
 use tonic::codegen::Service;
@@ -124,18 +124,37 @@ impl Operation {
 async fn answer(node: Arc<Node>, link: Arc<Link>, request: Request<Incoming>) -> Reply {
     let id = reply::request_id();
     let (parts, body) = request.into_parts();
-    let answer = match Limited::new(body, MAX_REQUEST_BYTES).collect().await {
-        Ok(body) => handle(&node, &link, &parts, body.to_bytes(), &id).await,
-        Err(error) => Err(Refusal::new(
-            error::INVALID_ARGUMENT,
-            format!("the request has more than {MAX_REQUEST_BYTES} bytes or is not complete: {error}"),
-        )),
+    let answer = match read(body).await {
+        Ok(body) => handle(&node, &link, &parts, body, &id).await,
+        Err(refusal) => Err(refusal),
     };
     answer.unwrap_or_else(|refusal| {
         let Refusal { code, message } = &refusal;
         tracing::debug!(peer = %link.peer, method = %parts.method, code, message, "refused");
         reply::refused(refusal, &id, node.address)
     })
+}
+
+/// All of `body`, also where it is too long: then nothing of it is kept.
+async fn read(mut body: Incoming) -> Result<Bytes, Refusal> {
+    let (mut content, mut bytes) = (BytesMut::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|broken| {
+            Refusal::new(error::INVALID_ARGUMENT, format!("the request is not complete: {broken}"))
+        })?;
+        let Some(data) = frame.data_ref() else { continue };
+        bytes += data.len();
+        if bytes <= MAX_REQUEST_BYTES {
+            content.extend_from_slice(data);
+        } else {
+            content = BytesMut::new();
+        }
+    }
+    if bytes > MAX_REQUEST_BYTES {
+        let text = format!("the request has {bytes} bytes; allowed are {MAX_REQUEST_BYTES}");
+        return Err(Refusal::new(error::INVALID_ARGUMENT, text));
+    }
+    Ok(content.freeze())
 }
 
 async fn handle(

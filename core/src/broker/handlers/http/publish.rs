@@ -48,12 +48,13 @@ pub(super) fn publish(call: &Call<'_>, query: &Query) -> Result<Reply, Refusal> 
     publish::complete(node, &mut message.properties, now_ms);
     let message_id = message.properties.get(properties::UNIQ_KEY).unwrap_or_default().to_owned();
     let mut state = node.state();
+    // Before a topic is created.
+    state.deliver_at(&message.properties, now_ms)?;
     let config = publish::writable(node, &mut state, topic)?;
     publish::check_type(node, topic, &config, kind)?;
     message.queue_id = publish::queue(&mut state, &config, &message.properties);
     let handle = match kind {
         MessageType::Transaction => {
-            state.deliver_at(&message.properties, now_ms)?;
             state.begin_transaction(message, now_ms);
             None
         }
