@@ -6,9 +6,26 @@ use super::call::Call;
 use super::query::Query;
 use super::refusal::Refusal;
 use super::reply::{self, Reply};
-use crate::broker::pop::Receipt;
+use crate::broker::pop::{HandleFault, Receipt};
 use crate::codec::http::request::MAX_COUNT;
 use crate::codec::http::{HandleError, HandleErrors, Handles, code};
+
+/// How a transaction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Resolution {
+    Commit,
+    RollBack,
+}
+
+impl From<HandleFault> for Refusal {
+    fn from(fault: HandleFault) -> Self {
+        let code = match fault {
+            HandleFault::Unknown | HandleFault::Expired | HandleFault::Replaced => code::RECEIPT_HANDLE_ERROR,
+            HandleFault::Gone => code::MESSAGE_NOT_EXIST,
+        };
+        Self::new(code, fault.to_string())
+    }
+}
 
 /// Acknowledge: each handle has its own result, and the answer tells those that were refused.
 pub(super) fn acknowledge(call: &Call<'_>, query: &Query) -> Result<Reply, Refusal> {
@@ -21,22 +38,33 @@ pub(super) fn acknowledge(call: &Call<'_>, query: &Query) -> Result<Reply, Refus
     let now_ms = call.node.clock.now_ms();
     let mut state = call.node.state();
     let results = handles.into_iter().map(|handle| {
-        let result = Receipt::parse(&handle)
-            .ok_or_else(|| "the receipt handle cannot be read".to_owned())
-            .and_then(|(receipt, _)| {
-                state.acknowledge(&group, topic, &receipt, now_ms).map_err(|expired| expired.to_string())
-            });
-        (handle, result.map_err(|text| Refusal::new(code::RECEIPT_HANDLE_ERROR, text)))
+        let taken = Receipt::of(&handle, &call.node.name)
+            .and_then(|receipt| state.acknowledge_strictly(&group, topic, &receipt, now_ms));
+        (handle, taken.map_err(Refusal::from))
     });
     Ok(answer(results.collect()))
 }
 
-/// Commit or roll back: the request has one handle.
-pub(super) fn end_transaction(call: &Call<'_>, _: &Query, _commit: bool) -> Result<Reply, Refusal> {
-    call.topic()?;
-    let handles = handles(call)?;
-    let refusal = Refusal::new(code::RECEIPT_HANDLE_ERROR, "no open transaction has this handle");
-    Ok(answer(handles.into_iter().map(|handle| (handle, Err(refusal.clone()))).collect()))
+/// Commit or roll back. The group is not looked at: the handle says enough, and one official client names none where there
+/// is no instance.
+pub(super) fn end_transaction(call: &Call<'_>, resolution: Resolution) -> Result<Reply, Refusal> {
+    let topic = call.topic()?;
+    let [handle] = <[String; 1]>::try_from(handles(call)?).map_err(|several| {
+        let text = format!("there are {} handles; a transaction is ended by one", several.len());
+        Refusal::new(code::INVALID_ARGUMENT, text)
+    })?;
+    let now_ms = call.node.clock.now_ms();
+    let mut state = call.node.state();
+    let ended = Receipt::of(&handle, &call.node.name)
+        .and_then(|receipt| state.end_polled_transaction(topic, &receipt, now_ms));
+    match ended {
+        Ok(message) if resolution == Resolution::Commit => {
+            state.publish(message, now_ms)?;
+            Ok(reply::nothing())
+        }
+        Ok(_) => Ok(reply::nothing()),
+        Err(fault) => Ok(answer(vec![(handle, Err(fault.into()))])),
+    }
 }
 
 /// The handles of the request, of which there is at least one.

@@ -31,6 +31,7 @@ use crate::codec::http::code as error;
 use crate::codec::http::request::{Trans, topic_of};
 use crate::codec::remoting::codes::request as code;
 
+use ack::Resolution;
 use call::Call;
 use query::Query;
 use refusal::Refusal;
@@ -78,8 +79,7 @@ enum Operation {
     Publish,
     Consume,
     Acknowledge,
-    Commit,
-    RollBack,
+    End(Resolution),
 }
 
 impl Operation {
@@ -89,8 +89,8 @@ impl Operation {
             (&Method::POST, None) => Ok(Operation::Publish),
             (&Method::GET, None | Some(Trans::Order | Trans::Pop)) => Ok(Operation::Consume),
             (&Method::DELETE, None) => Ok(Operation::Acknowledge),
-            (&Method::DELETE, Some(Trans::Commit)) => Ok(Operation::Commit),
-            (&Method::DELETE, Some(Trans::Rollback)) => Ok(Operation::RollBack),
+            (&Method::DELETE, Some(Trans::Commit)) => Ok(Operation::End(Resolution::Commit)),
+            (&Method::DELETE, Some(Trans::Rollback)) => Ok(Operation::End(Resolution::RollBack)),
             (method, trans) => {
                 let trans = trans.map_or(String::new(), |trans| format!(" with trans={}", trans.name()));
                 let text = format!("there is no operation {method}{trans}");
@@ -104,8 +104,7 @@ impl Operation {
             Operation::Publish => publish::publish(call, query),
             Operation::Consume => consume::consume(call, query).await,
             Operation::Acknowledge => ack::acknowledge(call, query),
-            Operation::Commit => ack::end_transaction(call, query, true),
-            Operation::RollBack => ack::end_transaction(call, query, false),
+            Operation::End(resolution) => ack::end_transaction(call, resolution),
         }
     }
 
@@ -115,7 +114,7 @@ impl Operation {
             Operation::Publish => code::SEND_MESSAGE_V2,
             Operation::Consume => code::POP_MESSAGE,
             Operation::Acknowledge => code::ACK_MESSAGE,
-            Operation::Commit | Operation::RollBack => code::END_TRANSACTION,
+            Operation::End(_) => code::END_TRANSACTION,
         }
     }
 }

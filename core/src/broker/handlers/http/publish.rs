@@ -16,7 +16,7 @@ use crate::message::{MAX_BODY_BYTES, Properties, properties};
 /// All properties together, as they travel.
 const MAX_PROPERTIES_BYTES: usize = 16 * 1024;
 /// Seconds until the first question about a half message.
-const CHECK_SECONDS: std::ops::RangeInclusive<u32> = 10..=300;
+const CHECK_SECONDS: std::ops::RangeInclusive<i64> = 10..=300;
 /// What travels among the user's properties and is not the user's.
 const CARRIED: [&str; 3] = [properties::KEYS, properties::START_DELIVER_TIME, properties::SHARDING_KEY];
 
@@ -25,6 +25,7 @@ pub(super) fn publish(call: &Call<'_>, query: &Query) -> Result<Reply, Refusal> 
     let topic = call.topic()?;
     let mut message = Publish::decode(&call.body)?;
     let properties = accept(&mut message, query)?;
+    let check_after_ms = check_after_ms(&properties)?;
     let node = call.node;
     let now_ms = node.clock.now_ms();
     let kind = kind(&properties);
@@ -53,12 +54,12 @@ pub(super) fn publish(call: &Call<'_>, query: &Query) -> Result<Reply, Refusal> 
     let config = publish::writable(node, &mut state, topic)?;
     publish::check_type(node, topic, &config, kind)?;
     message.queue_id = publish::queue(&mut state, &config, &message.properties);
-    let handle = match kind {
-        MessageType::Transaction => {
-            state.begin_transaction(message, now_ms);
-            None
+    let handle = match check_after_ms {
+        Some(check_after_ms) => {
+            let receipt = state.begin_polled_transaction(message, check_after_ms, now_ms);
+            Some(receipt.handle(&node.name))
         }
-        _ => {
+        None => {
             state.publish(message, now_ms)?;
             None
         }
@@ -100,11 +101,7 @@ fn accept(message: &mut Publish, query: &Query) -> Result<Properties, Refusal> {
     if !tag.is_empty() {
         all.set(properties::TAGS, tag);
     }
-    if let Some(text) = all.get(properties::TRANSACTION_CHECK_SECONDS) {
-        if !text.parse().is_ok_and(|seconds| CHECK_SECONDS.contains(&seconds)) {
-            let name = properties::TRANSACTION_CHECK_SECONDS;
-            return invalid(format!("{name} is {text:?}; allowed are 10 to 300 seconds"));
-        }
+    if all.get(properties::TRANSACTION_CHECK_SECONDS).is_some() {
         all.set(properties::TRAN_MSG, "true");
     }
     let namespace = query.namespace();
@@ -112,6 +109,19 @@ fn accept(message: &mut Publish, query: &Query) -> Result<Properties, Refusal> {
         all.set(properties::INSTANCE_ID, namespace);
     }
     Ok(all)
+}
+
+/// How long the transaction of a half message stays with its sender; `None`: the message is none.
+fn check_after_ms(properties: &Properties) -> Result<Option<i64>, Refusal> {
+    let name = properties::TRANSACTION_CHECK_SECONDS;
+    let Some(text) = properties.get(name) else { return Ok(None) };
+    match text.parse() {
+        Ok(seconds) if CHECK_SECONDS.contains(&seconds) => Ok(Some(seconds * 1000)),
+        _ => {
+            let text = format!("{name} is {text:?}; allowed are 10 to 300 seconds");
+            Err(Refusal::new(code::INVALID_ARGUMENT, text))
+        }
+    }
 }
 
 /// The type that the properties say, in the order of the other protocols.
