@@ -114,6 +114,11 @@ impl Properties {
         Some(self.0.remove(at).1)
     }
 
+    /// The absolute delivery time that was asked for, Unix ms, by whichever property.
+    pub(crate) fn deliver_at_ms(&self) -> Option<i64> {
+        [TIMER_DELIVER_MS, START_DELIVER_TIME].into_iter().find_map(|name| self.get(name)?.parse().ok())
+    }
+
     /// All pairs in the order they were first set.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
         self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))

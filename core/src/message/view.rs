@@ -90,9 +90,7 @@ impl MessageView {
 
     /// The requested delivery time in Unix ms, if the message was scheduled to an absolute time.
     pub fn deliver_at_ms(&self) -> Option<i64> {
-        [properties::TIMER_DELIVER_MS, properties::START_DELIVER_TIME]
-            .iter()
-            .find_map(|name| self.property(name)?.parse().ok())
+        self.properties.deliver_at_ms()
     }
 
     /// The requested delivery time, if the message was scheduled to an absolute time.

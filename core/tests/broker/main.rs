@@ -20,6 +20,7 @@ mod grpc_send;
 mod grpc_transactions;
 mod grpc_values;
 mod hostile;
+mod http_consume;
 mod http_door;
 mod http_peer;
 mod http_publish;

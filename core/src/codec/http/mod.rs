@@ -14,5 +14,5 @@ mod view;
 pub use document::{Delivered, ErrorDocument, HandleError, HandleErrors, Handles, Publish, Published};
 pub use document::{decode_messages, encode_messages};
 pub use element::XmlError;
-pub use text::unfit;
+pub use text::{fit, unfit};
 pub use view::{Incoming, decode_message};

@@ -58,7 +58,7 @@ fn system_properties(message: &StoredMessage) -> SystemProperties {
         born_host: text(BORN_HOST).unwrap_or_else(|| message.born_host.to_string()),
         store_timestamp: Some(time::timestamp(message.store_timestamp)),
         store_host: message.store_host.to_string(),
-        delivery_timestamp: delivery_ms(all).map(time::timestamp),
+        delivery_timestamp: all.deliver_at_ms().map(time::timestamp),
         receipt_handle: None,
         queue_id: message.queue_id,
         queue_offset: Some(message.queue_offset),
@@ -79,13 +79,6 @@ fn system_properties(message: &StoredMessage) -> SystemProperties {
 
 fn number<T: std::str::FromStr>(all: &Properties, name: &str) -> Option<T> {
     all.get(name)?.parse().ok()
-}
-
-/// The time that the producer asked for, by whichever property.
-fn delivery_ms(all: &Properties) -> Option<i64> {
-    [properties::TIMER_DELIVER_MS, properties::START_DELIVER_TIME]
-        .into_iter()
-        .find_map(|name| number(all, name))
 }
 
 /// The type is told by the properties, in the order of the real server.

@@ -7,6 +7,7 @@ mod ack;
 mod call;
 mod checks;
 mod consume;
+mod deliver;
 mod publish;
 mod query;
 mod refusal;
