@@ -17,7 +17,7 @@ use crate::message::ServerKind;
 use crate::route::{Route, WriteQueue};
 
 /// The pause before the same broker is tried again is random up to this; every further attempt doubles it.
-pub(super) const PAUSE_BASE: Duration = Duration::from_millis(50);
+const PAUSE_BASE: Duration = Duration::from_millis(50);
 /// V5_0_0: servers from here on know arbitrary delivery times.
 const VERSION_5_0_0: i32 = 413;
 
@@ -81,8 +81,7 @@ impl Sender {
                 _ => {}
             }
             if !others {
-                let longest = PAUSE_BASE.saturating_mul(1 << (self.options.retries - retries).min(6));
-                sleep(longest.mul_f64(fastrand::f64()).min(time_left / 2)).await;
+                sleep(pause(self.options.retries - retries).min(time_left / 2)).await;
             }
             avoid = Some(queue.broker);
             retries -= 1;
@@ -196,6 +195,11 @@ impl Sender {
             );
         }
     }
+}
+
+/// The pause before the same server is tried again, after this many attempts.
+pub(super) fn pause(attempts: u32) -> Duration {
+    PAUSE_BASE.saturating_mul(1 << attempts.min(6)).mul_f64(fastrand::f64())
 }
 
 /// Marks `error` if an earlier attempt may have been stored.

@@ -1,8 +1,10 @@
 //! Transactions: how they end, and the questions of servers about those that did not.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
+use tokio::sync::watch;
 
 use crate::message::MessageView;
 
@@ -21,7 +23,11 @@ pub enum TransactionResolution {
 /// Questions of servers about transactions that were neither committed nor rolled back. Ends with the producer. May be
 /// shared by many tasks.
 #[derive(Debug, Clone)]
-pub struct TransactionChecks(Receiver<TransactionCheck>);
+pub struct TransactionChecks {
+    questions: Receiver<TransactionCheck>,
+    /// Whether somebody ever waited for one.
+    wanted: Arc<watch::Sender<bool>>,
+}
 
 /// A question about one transaction. Dropping it answers `Unknown`.
 #[derive(Debug)]
@@ -38,17 +44,23 @@ pub struct TransactionAnswer(Option<Box<dyn FnOnce(TransactionResolution) + Send
 impl TransactionChecks {
     /// Where the questions of a producer go, and where they are taken. At most `capacity` wait.
     pub(super) fn channel(capacity: usize) -> (Sender<TransactionCheck>, Self) {
-        let (sender, receiver) = async_channel::bounded(capacity);
-        (sender, Self(receiver))
+        let (sender, questions) = async_channel::bounded(capacity);
+        (sender, Self { questions, wanted: Arc::new(watch::Sender::new(false)) })
+    }
+
+    /// Turns true when somebody waits for questions; ends with the last who could.
+    pub(super) fn wanted(&self) -> watch::Receiver<bool> {
+        self.wanted.subscribe()
     }
 
     /// Waits for at least one question and takes up to `max`; empty when the producer has ended. Cancel-safe: a
     /// dropped call takes nothing.
     pub async fn next(&self, max: usize) -> Vec<TransactionCheck> {
-        let Ok(first) = self.0.recv().await else { return Vec::new() };
+        self.wanted.send_if_modified(|wanted| !std::mem::replace(wanted, true));
+        let Ok(first) = self.questions.recv().await else { return Vec::new() };
         let mut taken = vec![first];
         while taken.len() < max
-            && let Ok(more) = self.0.try_recv()
+            && let Ok(more) = self.questions.try_recv()
         {
             taken.push(more);
         }

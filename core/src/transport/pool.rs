@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::{sleep_until, timeout, timeout_at};
+use tokio::time::{sleep_until, timeout_at};
 
 use super::Fault;
 use super::remoting;
-use super::tls::{Tls, TlsStream};
+use super::socket::{Socket, within};
+use super::tls::Tls;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::options::ClientOptions;
@@ -56,12 +56,6 @@ pub(crate) trait Dialer: Send + Sync + 'static {
         address: &Arc<str>,
         socket: Socket,
     ) -> impl Future<Output = Result<Self::Connection, Fault>> + Send;
-}
-
-/// A connected socket.
-pub(crate) enum Socket {
-    Plain(TcpStream),
-    Encrypted(Box<TlsStream>),
 }
 
 type Dialled<C> = Option<Result<C, Fault>>;
@@ -269,23 +263,11 @@ impl<D: Dialer> Inner<D> {
     }
 
     async fn dial(&self, address: &Arc<str>) -> Result<D::Connection, Fault> {
-        let unreachable = |why: String| {
-            let text =
-                format!("cannot connect to {address}: {why}; check the address and that the server runs");
-            Fault::new(ErrorKind::BrokerUnreachable, text)
-        };
-        let connected = async {
-            let socket = TcpStream::connect(&**address).await.map_err(|e| unreachable(e.to_string()))?;
-            socket.set_nodelay(true).map_err(|e| unreachable(e.to_string()))?;
-            let socket = match &self.tls {
-                None => Socket::Plain(socket),
-                Some(tls) => Socket::Encrypted(Box::new(tls.connect(address, socket).await?)),
-            };
+        within(self.connect_timeout, address, async {
+            let socket = Socket::dial(address, self.tls.as_ref()).await?;
             self.dialer.begin(address, socket).await
-        };
-        timeout(self.connect_timeout, connected)
-            .await
-            .unwrap_or_else(|_| Err(unreachable(format!("no answer within {:?}", self.connect_timeout))))
+        })
+        .await
     }
 
     /// Notes how a dial ended.
@@ -305,7 +287,8 @@ impl<D: Dialer> Inner<D> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::{TcpListener, TcpSocket};
+    use tokio::net::{TcpListener, TcpSocket, TcpStream};
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -315,7 +298,7 @@ mod tests {
         Pool::new(&options, remoting::Dialer::new(None, Arc::new(|_| ()))).unwrap()
     }
 
-    fn within(time: Duration) -> Instant {
+    fn after(time: Duration) -> Instant {
         clock::instant() + time
     }
 
@@ -327,7 +310,7 @@ mod tests {
         drop(listener);
         let address: Arc<str> = port.to_string().into();
         for _ in 0..4 {
-            let error = pool.get("test", &address, within(Duration::from_secs(10))).await.err().unwrap();
+            let error = pool.get("test", &address, after(Duration::from_secs(10))).await.err().unwrap();
             assert_eq!((error.kind(), error.outcome()), (ErrorKind::BrokerUnreachable, Outcome::NotSent));
         }
         // The pause has grown; who cannot wait that long is told why at once.
@@ -335,17 +318,17 @@ mod tests {
             let mut state = pool.0.lock();
             let peer = state.peers.get_mut(&address).unwrap();
             assert_eq!(peer.failures, 4);
-            peer.last.as_mut().unwrap().1 = within(Duration::from_secs(2));
+            peer.last.as_mut().unwrap().1 = after(Duration::from_secs(2));
         }
         let begun = clock::instant();
-        let error = pool.get("test", &address, within(Duration::from_millis(500))).await.err().unwrap();
+        let error = pool.get("test", &address, after(Duration::from_millis(500))).await.err().unwrap();
         assert_eq!(error.kind(), ErrorKind::BrokerUnreachable);
         assert!(begun.elapsed() < Duration::from_millis(250));
         // Who can wait gets the connection.
         let _listener = TcpListener::bind(port).await.unwrap();
         let (one, two) = tokio::join!(
-            pool.get("test", &address, within(Duration::from_secs(10))),
-            pool.get("test", &address, within(Duration::from_secs(10))),
+            pool.get("test", &address, after(Duration::from_secs(10))),
+            pool.get("test", &address, after(Duration::from_secs(10))),
         );
         assert!(one.unwrap() == two.unwrap(), "dialled once for both");
         pool.close().await;
@@ -370,18 +353,18 @@ mod tests {
         let pool = pool(Duration::from_millis(300));
         let begun = clock::instant();
         let (unanswered, answered) =
-            tokio::join!(pool.get("test", &dead_address, within(Duration::from_secs(10))), async {
-                let connection = pool.get("test", &alive_address, within(Duration::from_secs(10))).await;
+            tokio::join!(pool.get("test", &dead_address, after(Duration::from_secs(10))), async {
+                let connection = pool.get("test", &alive_address, after(Duration::from_secs(10))).await;
                 (connection, begun.elapsed())
             });
         let error = unanswered.err().unwrap();
         assert_eq!(error.kind(), ErrorKind::BrokerUnreachable);
         assert!(error.text().contains("300ms"), "{error}");
         assert!(answered.0.is_ok() && answered.1 < Duration::from_millis(250));
-        let error = pool.get("test", &dead_address, within(Duration::from_millis(100))).await.err().unwrap();
+        let error = pool.get("test", &dead_address, after(Duration::from_millis(100))).await.err().unwrap();
         assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::BrokerUnreachable));
         pool.close().await;
-        let error = pool.get("test", &alive_address, within(Duration::from_secs(10))).await.err().unwrap();
+        let error = pool.get("test", &alive_address, after(Duration::from_secs(10))).await.err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Closed);
     }
 }

@@ -151,6 +151,25 @@ pub(super) fn explain(error: &io::Error) -> Option<String> {
     })
 }
 
+/// Whether `error` says that the server does not take our certificate, or none: it handles nothing then.
+pub(super) fn is_refusal(error: &io::Error) -> bool {
+    use rustls::AlertDescription as Alert;
+    let error = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    let Some(rustls::Error::AlertReceived(alert)) = error else { return false };
+    matches!(
+        alert,
+        Alert::HandshakeFailure
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::CertificateRequired
+    )
+}
+
 /// Takes every certificate, but still checks that the server holds its key.
 #[derive(Debug)]
 struct AcceptAny(Arc<CryptoProvider>);

@@ -11,7 +11,7 @@ use super::answered::{can_retry, refused, some, status_of};
 use super::parcel::Parcel;
 use super::settings::{Agreed, Role};
 use super::transaction::take_questions;
-use crate::client::attempts::{PAUSE_BASE, with_doubt};
+use crate::client::attempts::{pause, with_doubt};
 use crate::client::receipt::SendReceipt;
 use crate::client::{SendStatus, Target, TransactionCheck, deadline_after};
 use crate::clock;
@@ -298,9 +298,4 @@ impl Sender {
             taken_by: (parcel.kind == MessageType::Transaction).then_some(gate.address),
         }
     }
-}
-
-/// The pause before the same proxy is tried again after this attempt.
-fn pause(attempt: u32) -> Duration {
-    PAUSE_BASE.saturating_mul(1 << attempt.min(6)).mul_f64(fastrand::f64())
 }

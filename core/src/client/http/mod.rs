@@ -1,5 +1,8 @@
 //! Clients over ApsaraMQ HTTP: the calls of the protocol, and what stands on them.
 
+mod halves;
+mod names;
+mod parcel;
 mod push;
 mod sender;
 mod service;

@@ -17,7 +17,8 @@ use tokio::task::JoinHandle;
 use super::socket::{Ear, Greeting, Heard};
 use crate::error::ErrorKind;
 use crate::transport::Fault;
-use crate::transport::pool::{self, Socket};
+use crate::transport::pool;
+use crate::transport::socket::Socket;
 
 /// Bytes a server may send ahead on one stream, and on all together: a full batch of large messages does not stall.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024;

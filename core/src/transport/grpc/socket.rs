@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::clock;
-use crate::transport::pool::Socket;
+use crate::transport::socket::Socket;
 use crate::transport::tls;
 
 /// Bytes kept of what the server said first: the head of an HTTP/2 frame.
@@ -115,10 +115,7 @@ impl AsyncRead for Heard {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let read = match &mut self.socket {
-            Socket::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
-            Socket::Encrypted(stream) => Pin::new(stream).poll_read(context, buffer),
-        };
+        let read = Pin::new(&mut self.socket).poll_read(context, buffer);
         match &read {
             Poll::Ready(Ok(())) => self.ear.hear(&buffer.filled()[before..]),
             Poll::Ready(Err(error)) => {
@@ -138,10 +135,7 @@ impl AsyncWrite for Heard {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.socket {
-            Socket::Plain(socket) => Pin::new(socket).poll_write(context, bytes),
-            Socket::Encrypted(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
+        Pin::new(&mut self.socket).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -149,30 +143,18 @@ impl AsyncWrite for Heard {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.socket {
-            Socket::Plain(socket) => Pin::new(socket).poll_write_vectored(context, slices),
-            Socket::Encrypted(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-        }
+        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.socket {
-            Socket::Plain(socket) => socket.is_write_vectored(),
-            Socket::Encrypted(stream) => stream.is_write_vectored(),
-        }
+        self.socket.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.socket {
-            Socket::Plain(socket) => Pin::new(socket).poll_flush(context),
-            Socket::Encrypted(stream) => Pin::new(stream).poll_flush(context),
-        }
+        Pin::new(&mut self.socket).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.socket {
-            Socket::Plain(socket) => Pin::new(socket).poll_shutdown(context),
-            Socket::Encrypted(stream) => Pin::new(stream).poll_shutdown(context),
-        }
+        Pin::new(&mut self.socket).poll_shutdown(context)
     }
 }

@@ -22,7 +22,8 @@ use crate::codec::remoting::{Frame, Serialization, signature};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::options::SharedCredentials;
 use crate::transport::Fault;
-use crate::transport::pool::{self, Socket};
+use crate::transport::pool;
+use crate::transport::socket::Socket;
 
 /// A one-way sender waits while more bytes than this are queued.
 const HIGH_WATER_BYTES: usize = 1024 * 1024;

@@ -13,7 +13,8 @@ use super::{Connection, Dialer, ServerRequest};
 use crate::clock;
 use crate::codec::remoting::{DEFAULT_MAX_FRAME_BYTES, Frame, Serialization};
 use crate::error::{ErrorKind, Outcome};
-use crate::transport::pool::{Connection as _, Dialer as _, Socket};
+use crate::transport::pool::{Connection as _, Dialer as _};
+use crate::transport::socket::Socket;
 
 const LONG: Duration = Duration::from_secs(10);
 
