@@ -6,13 +6,15 @@ use std::time::{Duration, SystemTime};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName};
 use http::{HeaderMap, HeaderValue, Method};
 use tminus::Clock;
+use tminus::broker::Broker;
 use tminus::codec::http::request::{
     CONTENT_MD5, CONTENT_TYPE_VALUE, REQUEST_ID, SECURITY_TOKEN, VERSION, VERSION_VALUE, path,
 };
 use tminus::codec::http::signature::authorization;
 use tminus::codec::http::{
-    Delivered, ErrorDocument, HandleErrors, Handles, Publish, Published, decode_messages, digest,
+    Delivered, ErrorDocument, HandleErrors, Handles, Publish, Published, code, decode_messages, digest,
 };
+use tminus::codec::remoting::codes::request::POP_MESSAGE;
 use tminus::options::Credentials;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufStream};
 use tokio::net::TcpStream;
@@ -175,6 +177,17 @@ impl HttpPeer {
         self.call("GET", &format!("{}?{parameters}", path(topic)), Vec::new()).await
     }
 
+    /// Consumes with these parameters on a connection of its own; returns when the broker has begun with it.
+    pub(crate) async fn waiting(broker: &Broker, topic: &str, parameters: &str) -> Self {
+        let before = broker.request_count(POP_MESSAGE);
+        let mut peer = Self::connect(broker.address()).await;
+        peer.write(&HttpRequest::new("GET", &format!("{}?{parameters}", path(topic)), [])).await;
+        while broker.request_count(POP_MESSAGE) == before {
+            tokio::task::yield_now().await;
+        }
+        peer
+    }
+
     /// Acknowledges with these parameters: `consumer=G`.
     pub(crate) async fn ack(&mut self, topic: &str, parameters: &str, handles: &[&str]) -> HttpAnswer {
         let handles = Handles(handles.iter().map(|handle| (*handle).to_owned()).collect());
@@ -199,6 +212,17 @@ impl HttpAnswer {
         Published::decode(&self.body).unwrap()
     }
 
+    /// The messages; none where there is nothing to consume.
+    pub(crate) fn messages_if_any(&self) -> Vec<Delivered> {
+        match self.status {
+            404 => {
+                assert_eq!(self.refused().code, code::MESSAGE_NOT_EXIST);
+                Vec::new()
+            }
+            _ => self.messages(),
+        }
+    }
+
     pub(crate) fn messages(&self) -> Vec<Delivered> {
         self.complete(200);
         decode_messages(&self.body).unwrap()
@@ -213,7 +237,7 @@ impl HttpAnswer {
     /// The code of a refusal, whose status goes with it.
     pub(crate) fn refused(&self) -> ErrorDocument {
         let error = ErrorDocument::decode(&self.body).unwrap();
-        self.complete(tminus::codec::http::code::status(&error.code));
+        self.complete(code::status(&error.code));
         assert_eq!(error.request_id, self.headers[REQUEST_ID]);
         assert!(error.host_id.starts_with("http://127.0.0.1:") && !error.message.is_empty(), "{error:?}");
         error
