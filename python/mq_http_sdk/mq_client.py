@@ -83,8 +83,9 @@ class MQClient:
     def set_credentials(self, access_id: str, access_key: str, security_token: str = "") -> None:
         """Signs the requests from now on with other keys, as temporary ones need it. (Not in mq_http_sdk.)"""
         self.access_id, self.access_key, self.security_token = access_id, access_key, security_token
-        for client in list(self._clients.values()):
-            client.set_credentials(self._credentials())
+        for (process, _), client in list(self._clients.items()):
+            if process == os.getpid():
+                client.set_credentials(self._credentials())
 
     def set_log_level(self, log_level: int) -> None:
         if self.logger:

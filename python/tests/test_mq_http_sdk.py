@@ -336,6 +336,7 @@ def test_it_goes_on_in_a_forked_child(broker: Broker, run_python: Run):
         producer = client.get_producer("", "forked")
         producer.publish_message(TopicMessage("parent"))
         child = os.fork()
+        client.set_credentials("reader", "right-secret")
         producer.publish_message(TopicMessage("both"))
         if child:
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
