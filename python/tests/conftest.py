@@ -109,11 +109,12 @@ def run_python(tmp_path: Path) -> Run:
 
 
 class Answers:
-    """An HTTP server that answers every request with the same status and page, and keeps the requests."""
+    """An HTTP server that answers every request with the same status, page and date, and keeps the requests."""
 
     def __init__(self, answer: tuple[str, str]) -> None:
         status, page = answer
-        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(page)}\r\nConnection: close\r\n\r\n"
+        date = "Date: Thu, 01 Jan 2026 00:00:00 GMT"
+        head = f"HTTP/1.1 {status}\r\n{date}\r\nContent-Length: {len(page)}\r\nConnection: close\r\n\r\n"
         self.requests: list[bytes] = []
         self._answer = (head + page).encode()
         self._listener = socket.create_server(("127.0.0.1", 0))

@@ -54,7 +54,7 @@ def nothing_comes(consumer: MQConsumer, **options: int) -> bool:
     return caught.value.type == "MessageNotExist" and bool(caught.value.req_id)
 
 
-def test_what_a_message_tells(client: MQClient, topic: str):
+def test_what_a_message_tells(broker: Broker, client: MQClient, topic: str):
     message = TopicMessage("téxt <&>", "TagA")
     message.put_property("a", 1)
     message.set_message_key("MessageKey")
@@ -76,6 +76,7 @@ def test_what_a_message_tells(client: MQClient, topic: str):
     assert abs(received.publish_time - sent_at) < 10_000
     assert abs(received.first_consume_time - sent_at) < 10_000
     assert received.next_consume_time == received.first_consume_time + 300_000
+    broker.create_topic(topic)
     assert nothing_comes(client.get_consumer("", topic, GROUP))  # an instance is a namespace
 
 
@@ -296,7 +297,7 @@ def test_a_proxy_by_the_environment(topic: str, monkeypatch: pytest.MonkeyPatch)
         with pytest.raises(MQServerException, match="AccessDenied"):
             client.get_producer(INSTANCE, topic).publish_message(TopicMessage("x"))
     (request,) = proxy.requests
-    assert request.startswith(f"POST http://service.example/topics/{topic}/messages?ns={INSTANCE} HTTP/1.1".encode())
+    assert request.startswith(f"POST http://service.example:80/topics/{topic}/messages?ns={INSTANCE} HTTP/1.1".encode())
     assert b"security-token: token" in request.lower()
 
 
