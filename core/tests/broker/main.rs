@@ -21,6 +21,7 @@ mod grpc_transactions;
 mod grpc_values;
 mod hostile;
 mod http_consume;
+mod http_crossing;
 mod http_door;
 mod http_order;
 mod http_peer;
