@@ -72,7 +72,8 @@ pub(super) async fn serve(
     });
     let (calls, mut begun) = mpsc::unbounded_channel();
     let mut builder = auto::Builder::new(Calls(calls));
-    builder.http1().timer(TokioTimer::new());
+    // A connection that is kept alive waits for the headers of its next request.
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
     builder
         .http2()
         .timer(TokioTimer::new())

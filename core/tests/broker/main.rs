@@ -27,6 +27,7 @@ mod http_order;
 mod http_peer;
 mod http_publish;
 mod http_transactions;
+mod http_settle;
 mod lookup;
 mod messages;
 mod peer;
