@@ -1,4 +1,4 @@
-//! Acknowledging over HTTP, handle by handle, and ending transactions.
+//! Acknowledging over HTTP, handle by handle, and what ends a transaction.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tminus::codec::http::{Publish, code as error};
 use tminus::codec::remoting::codes::request;
 
 use crate::http_peer::{HttpPeer, text};
-use crate::peer::{Peer, broker};
+use crate::peer::broker;
 
 const G: &str = "consumer=G";
 const CONSUME: &str = "consumer=G&numOfMessages=16";
@@ -36,12 +36,6 @@ async fn handles(http: &mut HttpPeer, topic: &str, parameters: &str) -> Vec<Stri
 
 async fn no_message(http: &mut HttpPeer, topic: &str, parameters: &str) {
     assert_eq!(http.consume(topic, parameters).await.refused().code, error::MESSAGE_NOT_EXIST);
-}
-
-/// Publishes a half message; its handle.
-async fn half(http: &mut HttpPeer, body: &str) -> String {
-    let half = Publish { properties: "__TransCheckT:10|KEYS:k|".into(), ..text(body) };
-    http.publish("T", &half).await.handle.expect("a half message has a handle")
 }
 
 #[tokio::test]
@@ -122,47 +116,6 @@ async fn an_acknowledgement_has_one_to_sixteen_handles() {
 }
 
 #[tokio::test]
-async fn a_half_message_is_seen_when_it_is_committed() {
-    let (broker, mut http) = virtual_broker(|_| {}).await;
-    let (committed, rolled_back) = (half(&mut http, "committed").await, half(&mut http, "rolled back").await);
-    no_message(&mut http, "T", CONSUME).await;
-    http.ack("T", ROLL_BACK, &[&rolled_back]).await.done();
-    // One official client names no group where there is no instance.
-    http.ack("T", "consumer=&trans=commit", &[&committed]).await.done();
-    let [message] = &http.consume("T", CONSUME).await.messages()[..] else { panic!("one message") };
-    assert_eq!((&*message.body, message.consumed_times), ("committed", 1));
-    for handle in [&committed, &rolled_back] {
-        let refused = http.ack("T", COMMIT, &[handle]).await.refused_handles();
-        assert_eq!(refused, [(handle.clone(), error::MESSAGE_NOT_EXIST.to_owned())]);
-    }
-    assert_eq!(broker.request_count(request::END_TRANSACTION), 4);
-    broker.advance(HIDDEN * 2).unwrap();
-    no_message(&mut http, "T", "consumer=G&numOfMessages=16&trans=pop").await;
-}
-
-#[tokio::test]
-async fn a_half_message_left_open_is_ended_by_the_handle_of_its_check() {
-    let (broker, mut http) = virtual_broker(|_| {}).await;
-    const POP: &str = "consumer=G&numOfMessages=16&trans=pop";
-    let first = half(&mut http, "a").await;
-    no_message(&mut http, "T", POP).await;
-    broker.advance(Duration::from_secs(10)).unwrap();
-    let refused = http.ack("T", COMMIT, &[&first]).await.refused_handles();
-    assert_eq!(refused[0].1, error::RECEIPT_HANDLE_ERROR);
-    let asked = http.consume("T", POP).await.messages().remove(0);
-    assert_eq!((&*asked.body, asked.consumed_times), ("a", 1));
-    assert!(asked.handle != first && asked.properties.contains("__TransCheckT:10|"), "{asked:?}");
-    for (topic, parameters) in [("Other", COMMIT), ("T", G)] {
-        let refused = http.ack(topic, parameters, &[&asked.handle]).await.refused_handles();
-        assert_eq!(refused.len(), 1, "{topic} {parameters}");
-    }
-    http.ack("T", COMMIT, &[&asked.handle]).await.done();
-    let mut remoting = Peer::connect(broker.address()).await;
-    let [view] = &remoting.pull("T", 0, Duration::ZERO).await[..] else { panic!("one message") };
-    assert_eq!((&view.body[..], &view.message_id), (&b"a"[..], &asked.message_id));
-}
-
-#[tokio::test]
 async fn a_transaction_is_ended_by_one_handle() {
     let (_broker, mut http) = virtual_broker(|_| {}).await;
     for parameters in [COMMIT, ROLL_BACK] {
@@ -180,7 +133,8 @@ async fn the_delivery_time_of_a_half_message_counts_from_its_commit_on() {
     let properties = format!("__TransCheckT:10|__STARTDELIVERTIME:{at}|");
     let published = http.publish("T", &Publish { properties, ..text("later") }).await;
     assert_eq!(broker.pending(), []);
-    http.ack("T", COMMIT, &[&published.handle.unwrap()]).await.done();
+    // One official client names no group where there is no instance.
+    http.ack("T", "consumer=&trans=commit", &[&published.handle.unwrap()]).await.done();
     assert_eq!(broker.pending()[0].deliver_at_ms, at);
     broker.advance(Duration::from_secs(60)).unwrap();
     assert_eq!(http.consume("T", CONSUME).await.messages()[0].message_id, published.message_id);
