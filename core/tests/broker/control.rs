@@ -85,7 +85,7 @@ async fn with_users_only_their_requests_are_taken() {
     let broker = broker(|options| options.credentials = vec![user.clone()]).await;
     let mut peer = Peer::connect(broker.address()).await;
     for (signer, hint) in [
-        (None, "AccessKey"),
+        (None, "not signed"),
         (Some(Credentials::new("stranger", "secret")), "stranger"),
         (Some(Credentials::new("key", "wrong")), "secret key"),
     ] {
