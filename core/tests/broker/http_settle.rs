@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tminus::Clock;
-use tminus::broker::{Broker, BrokerOptions};
+use tminus::broker::Broker;
 use tminus::codec::http::{Publish, code as error};
 use tminus::codec::remoting::codes::request;
 
@@ -18,11 +18,10 @@ const ROLL_BACK: &str = "consumer=G&trans=rollback";
 const HIDDEN: Duration = Duration::from_secs(300);
 
 /// A broker whose clock stands still, and a client of it.
-async fn virtual_broker(change: impl FnOnce(&mut BrokerOptions)) -> (Broker, HttpPeer) {
+async fn virtual_broker() -> (Broker, HttpPeer) {
     let broker = broker(|options| {
         options.clock = Clock::virtual_now();
         options.queues = 1;
-        change(options);
     })
     .await;
     let http = HttpPeer::connect(broker.address()).await;
@@ -40,7 +39,7 @@ async fn no_message(http: &mut HttpPeer, topic: &str, parameters: &str) {
 
 #[tokio::test]
 async fn what_is_acknowledged_does_not_come_again() {
-    let (broker, mut http) = virtual_broker(|_| {}).await;
+    let (broker, mut http) = virtual_broker().await;
     for body in ["a", "b", "c"] {
         http.publish("T", &text(body)).await;
     }
@@ -61,7 +60,7 @@ async fn what_is_acknowledged_does_not_come_again() {
 
 #[tokio::test]
 async fn an_expired_handle_among_good_ones_is_the_only_one_refused() {
-    let (broker, mut http) = virtual_broker(|_| {}).await;
+    let (broker, mut http) = virtual_broker().await;
     http.publish("T", &text("slow")).await;
     let expired = handles(&mut http, "T", CONSUME).await.remove(0);
     broker.advance(HIDDEN).unwrap();
@@ -78,7 +77,10 @@ async fn an_expired_handle_among_good_ones_is_the_only_one_refused() {
 
 #[tokio::test]
 async fn every_handle_that_settles_nothing_says_why() {
-    let (_broker, mut http) = virtual_broker(|_| {}).await;
+    let (broker, mut http) = virtual_broker().await;
+    for topic in ["Other", "I%T"] {
+        broker.create_topic(topic, 1).unwrap();
+    }
     http.publish("T", &text("a")).await;
     let handle = handles(&mut http, "T", CONSUME).await.remove(0);
     for (topic, parameters) in [("T", "consumer=Other"), ("Other", G), ("T", "consumer=G&ns=I")] {
@@ -105,7 +107,8 @@ async fn every_handle_that_settles_nothing_says_why() {
 
 #[tokio::test]
 async fn an_acknowledgement_has_one_to_sixteen_handles() {
-    let (_broker, mut http) = virtual_broker(|_| {}).await;
+    let (broker, mut http) = virtual_broker().await;
+    broker.create_topic("T", 1).unwrap();
     assert_eq!(http.ack("T", G, &[]).await.refused().code, error::MISSING_RECEIPT_HANDLE);
     assert_eq!(http.ack("T", G, &["x"; 17]).await.refused().code, error::INVALID_ARGUMENT);
     assert_eq!(http.ack("T", G, &["x"; 16]).await.refused_handles().len(), 16);
@@ -117,7 +120,8 @@ async fn an_acknowledgement_has_one_to_sixteen_handles() {
 
 #[tokio::test]
 async fn a_transaction_is_ended_by_one_handle() {
-    let (_broker, mut http) = virtual_broker(|_| {}).await;
+    let (broker, mut http) = virtual_broker().await;
+    broker.create_topic("T", 1).unwrap();
     for parameters in [COMMIT, ROLL_BACK] {
         assert_eq!(http.ack("T", parameters, &[]).await.refused().code, error::MISSING_RECEIPT_HANDLE);
         assert_eq!(http.ack("T", parameters, &["a", "b"]).await.refused().code, error::INVALID_ARGUMENT);
@@ -128,7 +132,7 @@ async fn a_transaction_is_ended_by_one_handle() {
 
 #[tokio::test]
 async fn the_delivery_time_of_a_half_message_counts_from_its_commit_on() {
-    let (broker, mut http) = virtual_broker(|_| {}).await;
+    let (broker, mut http) = virtual_broker().await;
     let at = broker.clock().now_ms() + 60_000;
     let properties = format!("__TransCheckT:10|__STARTDELIVERTIME:{at}|");
     let published = http.publish("T", &Publish { properties, ..text("later") }).await;
