@@ -60,7 +60,7 @@ impl Broker {
     #[new]
     #[pyo3(signature = (
         *, virtual_clock=false, tls=false, tls_only=false, client_ca_pem=None, credentials=Vec::new(),
-        persona="loopback", auto_create_topics=true, queues=4, http_invisible=None, listen=None
+        persona="loopback", auto_create_topics=true, queues=4, listen=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn new(
@@ -73,7 +73,6 @@ impl Broker {
         persona: &str,
         auto_create_topics: bool,
         queues: i32,
-        http_invisible: Option<Duration>,
         listen: Option<&str>,
     ) -> PyResult<Self> {
         let mut options = BrokerOptions::default();
@@ -87,7 +86,6 @@ impl Broker {
         options.persona = choose("persona", persona, &PERSONAS)?;
         options.auto_create_topics = auto_create_topics;
         options.queues = queues;
-        options.http_invisible = http_invisible.unwrap_or(options.http_invisible);
         if let Some(listen) = listen {
             options.listen = listen.parse()?;
         }
@@ -180,21 +178,12 @@ impl Broker {
         let fault = match choose(
             "fault",
             fault,
-            &[
-                ("refuse", 0),
-                ("swallow", 1),
-                ("close_before", 2),
-                ("close_after", 3),
-                ("corrupt", 4),
-                ("gateway", 5),
-            ],
+            &[("refuse", 0), ("swallow", 1), ("close_before", 2), ("close_after", 3)],
         )? {
             0 => Fault::Refuse { code, remark },
             1 => Fault::Swallow,
             2 => Fault::CloseBefore,
-            3 => Fault::CloseAfter,
-            4 => Fault::Corrupt,
-            _ => Fault::Gateway,
+            _ => Fault::CloseAfter,
         };
         self.get("inject")?.inject(request_code, times, fault);
         Ok(())

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::client::SimpleClient;
 pub use crate::client::{ReceiptHandle, Received};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::options::{FilterExpression, SimpleConsumerOptions};
 
 /// Receives messages when asked and hides them from the rest of the group for a while; what is not acknowledged by then
@@ -42,10 +42,6 @@ impl SimpleConsumer {
         invisible: Duration,
         wait: Option<Duration>,
     ) -> Result<Vec<Received>> {
-        if max == 0 {
-            let text = "max is 0; receive at least one message";
-            return Err(Error::new(ErrorKind::InvalidArgument, "receive", text));
-        }
         self.0.receive(max, invisible, wait).await
     }
 

@@ -1,5 +1,6 @@
 //! The life of a client: signing on, heartbeat, retry, the answers of servers as errors, and an orderly end.
 
+mod acks;
 mod attempts;
 mod consume;
 mod delivery;
@@ -10,6 +11,7 @@ mod instance;
 mod members;
 mod namespace;
 mod parcel;
+mod polls;
 mod producer;
 mod push;
 mod recall;

@@ -31,7 +31,7 @@ impl PushClient {
                 (Self::Grpc(push), deliveries)
             }
             Protocol::Http => {
-                let (push, deliveries) = http::Push::start(options)?;
+                let (push, deliveries) = http::Push::start(options).await?;
                 (Self::Http(push), deliveries)
             }
         })

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use super::consume::check_subscription;
 use super::{grpc, http};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::message::{MessageView, check_group};
 use crate::options::{FilterExpression, Protocol, SimpleConsumerOptions};
+
+/// A receive asks for no more; servers over gRPC hand out as many, ApsaraMQ HTTP half of that.
+const LARGEST_BATCH: usize = 32;
 
 /// What acknowledges a received message. Plain text, so that it may be kept, or handed to another consumer of the group.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -66,6 +69,10 @@ impl SimpleClient {
         invisible: Duration,
         wait: Option<Duration>,
     ) -> Result<Vec<Received>> {
+        if !(1..=LARGEST_BATCH).contains(&max) {
+            let text = format!("max is {max}; receive 1 to {LARGEST_BATCH} messages");
+            return Err(Error::new(ErrorKind::InvalidArgument, "receive", text));
+        }
         match self {
             Self::Grpc(simple) => simple.receive(max, invisible, wait).await,
             Self::Http(simple) => simple.receive(max, invisible, wait).await,

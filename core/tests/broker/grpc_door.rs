@@ -19,10 +19,9 @@ use crate::grpc_peer::{GrpcPeer, code, outgoing, producer};
 use crate::peer::{Peer, broker};
 
 /// A client's certificate chain and key, in PEM.
-pub(crate) type Identity<'a> = (&'a str, &'a str);
+type Identity<'a> = (&'a str, &'a str);
 
-/// A connection to the broker over TLS.
-pub(crate) async fn tls(
+async fn tls(
     broker: &Broker,
     alpn: &[&[u8]],
     identity: Option<Identity<'_>>,

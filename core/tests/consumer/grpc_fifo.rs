@@ -113,3 +113,19 @@ async fn at_the_end_what_nobody_had_goes_to_the_next_member_in_order() {
     consumer.shutdown().await;
     producer.shutdown().await;
 }
+
+#[tokio::test]
+async fn order_that_the_group_does_not_keep_is_refused_to_a_simple_consumer_too() {
+    let broker = broker_with(1).await;
+    broker.create_group("plain", GroupOptions::default()).unwrap();
+    broker.create_group("g", GroupOptions { fifo: true, ..GroupOptions::default() }).unwrap();
+    let ordered = |group: &str| {
+        let mut options = SimpleConsumerOptions::new(&endpoint(&broker), group).unwrap();
+        options.orderly = true;
+        options.subscribe("T", FilterExpression::all())
+    };
+    let error = SimpleConsumer::start(ordered("plain")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert!(error.text().contains("updateSubGroup"), "{error}");
+    SimpleConsumer::start(ordered("g")).await.unwrap().shutdown().await;
+}

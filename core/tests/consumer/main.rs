@@ -11,6 +11,11 @@ mod grpc_fifo;
 mod grpc_life;
 mod grpc_push;
 mod grpc_simple;
+mod http;
+mod http_faults;
+mod http_fifo;
+mod http_push;
+mod http_simple;
 mod life;
 mod offsets;
 #[allow(dead_code)] // shared with the tests of the broker

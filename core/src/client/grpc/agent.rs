@@ -105,6 +105,22 @@ impl Agent {
         Ok(())
     }
 
+    /// For one that asks for the order of messages: signs off again if the servers say that `group` does not keep it.
+    ///
+    /// # Errors
+    /// `InvalidArgument`.
+    pub(crate) async fn require_order(&self, group: &str) -> Result<()> {
+        if self.core.agreed.borrow().fifo {
+            return Ok(());
+        }
+        self.shutdown().await;
+        let text = format!(
+            "consumer group {group} does not keep the order of messages, and over gRPC that is set at the server: \
+             mqadmin updateSubGroup -n NAMESRV -c CLUSTER -g {group} -o true"
+        );
+        Err(Error::new(ErrorKind::InvalidArgument, "start", text))
+    }
+
     /// `host@pid@random`, or what the options say.
     pub(crate) fn client_id(&self) -> &str {
         &self.core.client_id

@@ -6,7 +6,6 @@ mod assignment;
 mod calls;
 mod core;
 mod parcel;
-mod polls;
 mod push;
 mod receiver;
 mod replaced;

@@ -16,7 +16,7 @@ use super::source::PushSource;
 use crate::client::delivery::Deliveries;
 use crate::client::receive::{Engine, Limits, Running, Tuning};
 use crate::codec::grpc::decode_message;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::message::MessageQueue;
 use crate::options::{
     ConsumeFrom, ConsumeResult, FilterExpression, MessageModel, Protocol, PushConsumerOptions,
@@ -47,11 +47,10 @@ impl Push {
         let (group, fifo) = (group.clone(), options.orderly);
         let role = Role::PushConsumer { group: group.clone(), fifo, subscriptions: subscriptions.clone() };
         let agent = Agent::start(client, role, Vec::new()).await?;
-        let agreed = agent.settings().borrow().clone();
-        if fifo && !agreed.fifo {
-            agent.shutdown().await;
-            return Err(keeps_no_order(&group));
+        if fifo {
+            agent.require_order(&group).await?;
         }
+        let agreed = agent.settings().borrow().clone();
         let source = Arc::new(PushSource::new(agent, &options));
         let batch = options.pull_batch.min(agreed.receive_batch);
         let tuning = Tuning {
@@ -189,12 +188,4 @@ async fn obey(source: Arc<PushSource>, engine: Arc<Running<PushSource>>) {
             Err(_) => return,
         }
     }
-}
-
-fn keeps_no_order(group: &str) -> Error {
-    let text = format!(
-        "consumer group {group} does not keep the order of messages, and over gRPC that is set at the server: mqadmin \
-         updateSubGroup -n NAMESRV -c CLUSTER -g {group} -o true"
-    );
-    Error::new(ErrorKind::InvalidArgument, "start", text)
 }

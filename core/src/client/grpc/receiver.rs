@@ -1,15 +1,15 @@
 //! Receiving, and saying what became of messages: every request about it in one place.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use tokio::time::timeout_at;
 
 use super::agent::Agent;
 use super::settings::wire_filter;
+use crate::client::acks::{same, together};
 use crate::client::deadline_after;
+use crate::client::polls::{Brought, GiveBack};
 use crate::client::simple::{ReceiptHandle, Received};
 use crate::codec::grpc::decode_message;
 use crate::codec::grpc::proto::receive_message_response::Content;
@@ -59,7 +59,7 @@ impl Receiver {
     }
 
     /// One receive. What came before a fault is in the first part all the same.
-    pub(super) async fn receive(&self, wanted: Wanted<'_>) -> (Vec<Received>, Result<()>) {
+    pub(super) async fn receive(&self, wanted: Wanted<'_>) -> Brought {
         let mut messages = Vec::new();
         let mut status = None;
         let deadline = deadline_after(wanted.long_poll + self.agent.options().request_timeout);
@@ -121,25 +121,11 @@ impl Receiver {
 
     /// Acknowledges messages with one request a topic and broker; one result each, in their order.
     pub(super) async fn ack(&self, receipts: &[ReceiptHandle]) -> Vec<Result<()>> {
-        let mut groups: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
-        for (at, receipt) in receipts.iter().enumerate() {
-            groups.entry((&receipt.topic, &receipt.broker)).or_default().push(at);
-        }
-        let mut results: Vec<Result<()>> = Vec::new();
-        results.resize_with(receipts.len(), || Ok(()));
-        let answers = groups.into_values().map(|places| async {
-            let group: Vec<_> = places.iter().map(|at| &receipts[*at]).collect();
-            let answers = self.ack_together(&group).await;
-            places.into_iter().zip(answers)
-        });
-        for (at, result) in join_all(answers).await.into_iter().flatten() {
-            results[at] = result;
-        }
-        results
+        together(receipts, usize::MAX, |together| self.ack_together(together)).await
     }
 
     /// Receipts of one topic and broker.
-    async fn ack_together(&self, receipts: &[&ReceiptHandle]) -> Vec<Result<()>> {
+    async fn ack_together(&self, receipts: Vec<&ReceiptHandle>) -> Vec<Result<()>> {
         const OPERATION: &str = "ack";
         let Some(first) = receipts.first() else { return Vec::new() };
         let entry = |receipt: &&ReceiptHandle| AckMessageEntry {
@@ -231,6 +217,17 @@ impl Receiver {
     }
 }
 
+impl GiveBack for Receiver {
+    /// What a call takes over stays hidden for three quarters of what it asked for at least.
+    fn patience(&self, invisible: Duration, _: &[Received]) -> Duration {
+        invisible / 4
+    }
+
+    async fn give_back(&self, receipt: &ReceiptHandle) -> Result<()> {
+        self.change_invisible(receipt, Duration::ZERO, true).await.map(drop)
+    }
+}
+
 /// A message as it came, under the topic it was asked for.
 fn received(message: Message, topic: &str, broker: &str) -> Received {
     let incoming = decode_message(message, broker);
@@ -285,17 +282,6 @@ fn is_handle(handle: &str) -> bool {
 fn nowhere(operation: &'static str, topic: &str) -> Error {
     let text = format!("no broker of topic {topic} can be read from");
     Error::new(ErrorKind::BrokerUnreachable, operation, text)
-}
-
-/// The error of one request, for another message that was in it.
-fn same(error: &Error) -> Error {
-    let same = Error::new(error.kind(), error.operation(), error.text())
-        .with_outcome(error.outcome())
-        .with_retryable(error.is_retryable());
-    match error.response_code() {
-        Some(code) => same.with_response_code(code),
-        None => same,
-    }
 }
 
 #[cfg(test)]

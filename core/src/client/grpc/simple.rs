@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout_at};
 
 use super::agent::Agent;
-use super::polls::{Poll, Polls};
-use super::receiver::{LARGEST_BATCH, Receiver, SHORTEST_POLL, Wanted};
+use super::receiver::{Receiver, SHORTEST_POLL, Wanted};
 use super::replaced::Replaced;
 use super::settings::Role;
+use crate::client::acks::checked;
 use crate::client::deadline_after;
+use crate::client::polls::{Poll, Polls};
 use crate::client::simple::{ReceiptHandle, Received};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -46,12 +47,15 @@ impl Simple {
     /// Agrees on settings with the proxies.
     ///
     /// # Errors
-    /// Those of [`Agent::start`].
+    /// Those of [`Agent::start`]; `InvalidArgument` if order is asked for and the group does not keep it.
     pub(crate) async fn start(options: SimpleConsumerOptions) -> Result<Self> {
-        let SimpleConsumerOptions { client, group, subscriptions, await_duration, .. } = options;
+        let SimpleConsumerOptions { client, group, subscriptions, await_duration, orderly } = options;
         let role = Role::SimpleConsumer { group: group.clone(), subscriptions: subscriptions.clone() };
         let topics = subscriptions.iter().map(|(topic, _)| topic.clone()).collect();
         let agent = Agent::start(&client, role, topics).await?;
+        if orderly {
+            agent.require_order(&group).await?;
+        }
         Ok(Self {
             receiver: Arc::new(Receiver::new(agent, group)),
             await_duration,
@@ -80,10 +84,6 @@ impl Simple {
         invisible: Duration,
         wait: Option<Duration>,
     ) -> Result<Vec<Received>> {
-        if max > LARGEST_BATCH {
-            let text = format!("max is {max}; servers hand out {LARGEST_BATCH} messages at most");
-            return Err(Error::new(ErrorKind::InvalidArgument, "receive", text));
-        }
         let deadline = deadline_after(wait.unwrap_or(self.await_duration));
         loop {
             self.agent().check_open("receive")?;
@@ -168,15 +168,8 @@ impl Simple {
 
     /// One result a receipt, in their order.
     pub(crate) async fn ack(&self, receipts: &[ReceiptHandle]) -> Vec<Result<()>> {
-        let mut results: Vec<_> =
-            receipts.iter().map(|receipt| self.replaced.check("ack", receipt)).collect();
-        let live = receipts.iter().zip(&results).filter(|(_, checked)| checked.is_ok());
-        let live: Vec<_> = live.map(|(receipt, _)| receipt.clone()).collect();
-        let mut answers = self.receiver.ack(&live).await.into_iter();
-        for result in results.iter_mut().filter(|result| result.is_ok()) {
-            *result = answers.next().unwrap_or(Ok(()));
-        }
-        results
+        let check = |receipt: &ReceiptHandle| self.replaced.check("ack", receipt);
+        checked(receipts, check, |receipts| async move { self.receiver.ack(&receipts).await }).await
     }
 
     /// Hides a message until `invisible` from now; `receipt` has the new handle then.

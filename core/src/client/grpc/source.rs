@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
@@ -172,6 +172,11 @@ impl Source for PushSource {
             _ => {}
         }
         (messages, result)
+    }
+
+    /// Proxies renew the handles of their push consumers.
+    fn until(&self, _: &Received) -> Option<Instant> {
+        None
     }
 
     async fn ack(&self, receipts: &[ReceiptHandle]) -> Vec<Result<()>> {

@@ -4,9 +4,11 @@ mod halves;
 mod names;
 mod parcel;
 mod push;
+mod receiver;
 mod sender;
 mod service;
 mod simple;
+mod source;
 
 pub(super) use push::Push;
 pub(super) use sender::Sender;

@@ -28,7 +28,7 @@ pub(super) async fn run<S: Source>(engine: Arc<Running<S>>, queue: MessageQueue)
         let (mut messages, result) = engine.source.receive(&queue, room.messages).await;
         let came = !messages.is_empty();
         messages.retain(|message| !engine.refuse_corrupted(message));
-        engine.shelf.put(room, messages);
+        engine.shelf.put(room, messages, |received| engine.source.until(received));
         let fault = match result {
             Err(error) => {
                 engine.troubles.failed("messages could not be received", &queue, &error);

@@ -3,6 +3,7 @@
 //! `source → intake → shelf → deliveries → handler → settlement → shelf → settler → source`
 
 mod engine;
+mod held;
 mod intake;
 mod pause;
 mod settler;

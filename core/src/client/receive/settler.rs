@@ -256,6 +256,13 @@ impl<S: Source> Settler<S> {
                 Err(error) if error.kind() == ErrorKind::InvalidReceipt => {
                     tracing::debug!(%error, topic, message_id, "a message was hidden no longer; it comes again");
                 }
+                Err(error) if error.kind() == ErrorKind::Unsupported => {
+                    tracing::debug!(%error, topic, message_id, "a message comes again by itself");
+                    if let Some(key) = item.key {
+                        self.shelf.abandon(key);
+                    }
+                    continue;
+                }
                 Err(error) if self.draining || item.tries >= TRIES => {
                     tracing::warn!(%error, topic, message_id, "the server was not told what became of a message");
                 }

@@ -8,6 +8,7 @@ use async_channel::Sender;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::held::{Held, Ordered, Stage};
 use super::settler::{Settled, Work};
 use crate::client::delivery::{Pending, Ticket};
 use crate::client::simple::{ReceiptHandle, Received};
@@ -40,6 +41,8 @@ pub(crate) struct Shelf {
 struct State {
     next_key: u64,
     held: HashMap<u64, Held>,
+    /// By their ids, those whose handles expire: the server may deliver them again meanwhile.
+    expiring: HashMap<String, u64>,
     /// First in, first out: messages that follow each other. The front one is with a handler, or on its way.
     lines: HashMap<Arc<str>, VecDeque<u64>>,
     /// Messages that handlers could take now.
@@ -50,35 +53,6 @@ struct State {
     /// The largest body of late.
     largest: usize,
     sealed: bool,
-}
-
-#[derive(Debug)]
-struct Held {
-    receipt: ReceiptHandle,
-    attempt: i32,
-    bytes: usize,
-    stage: Stage,
-    ordered: Option<Ordered>,
-}
-
-/// What keeping the order takes.
-#[derive(Debug)]
-struct Ordered {
-    line: Arc<str>,
-    /// For its next delivery.
-    message: MessageView,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Another one of its line comes first.
-    Behind,
-    Ready,
-    Taken(Instant),
-    /// Not consumed; it comes again from here, or is given up.
-    Resting,
-    /// On its way to the dead letters.
-    Leaving,
 }
 
 /// Room for messages that are being asked for; given back when dropped.
@@ -121,35 +95,37 @@ impl Shelf {
         }
     }
 
-    /// Puts received messages on the shelf, in the order they came, and hands out those that may be.
-    pub(super) fn put(&self, room: Room<'_>, messages: Vec<Received>) {
+    /// Puts received messages on the shelf, in the order they came, and hands out those that may be. `until` says when it
+    /// is too late for that.
+    pub(super) fn put(
+        &self,
+        room: Room<'_>,
+        messages: Vec<Received>,
+        until: impl Fn(&Received) -> Option<Instant>,
+    ) {
         let mut state = self.lock();
         state.largest -= state.largest / 8;
-        for Received { message, receipt, .. } in messages {
-            let key = state.new_key();
-            let line = self.fifo.then(|| line_of(&message));
-            state.bytes += message.body.len();
-            state.largest = state.largest.max(message.body.len());
-            let held = |stage, ordered| Held {
-                receipt,
-                attempt: message.delivery_attempt(),
-                bytes: message.body.len(),
-                stage,
-                ordered,
-            };
-            let Some(line) = line else {
-                // Ready once it is handed out; a shelf that was sealed meanwhile hands out nothing.
-                let held = held(Stage::Behind, None);
-                state.held.insert(key, held);
-                self.hand_out(&mut state, key, message);
+        for received in messages {
+            let until = until(&received);
+            if until.is_some() && state.renew(&received, until) {
                 continue;
-            };
-            let held =
-                held(Stage::Behind, Some(Ordered { line: Arc::clone(&line), message: message.clone() }));
+            }
+            let key = state.new_key();
+            let (held, message) = Held::new(received, until, self.fifo);
+            state.bytes += held.bytes;
+            state.largest = state.largest.max(held.bytes);
+            if until.is_some() {
+                state.expiring.insert(held.receipt.message_id.clone(), key);
+            }
+            let line = held.ordered.as_ref().map(|ordered| Arc::clone(&ordered.line));
             state.held.insert(key, held);
-            let queue = state.lines.entry(line).or_default();
-            queue.push_back(key);
-            if queue.len() == 1 {
+            // Ready once it is handed out; a shelf that was sealed meanwhile hands out nothing.
+            let is_front = line.is_none_or(|line| {
+                let line = state.lines.entry(line).or_default();
+                line.push_back(key);
+                line.len() == 1
+            });
+            if is_front {
                 self.hand_out(&mut state, key, message);
             }
         }
@@ -191,8 +167,18 @@ impl Shelf {
             return false;
         }
         match state.held.get_mut(&key) {
-            Some(held) if held.stage == Stage::Ready => held.stage = Stage::Taken(now),
-            _ => return false,
+            Some(held) if held.stage != Stage::Ready => return false,
+            Some(held) if held.until.is_none_or(|until| now < until) => held.stage = Stage::Taken(now),
+            Some(_) => {
+                tracing::debug!(
+                    "a message waited for a handler until its handle was about to expire; it comes again"
+                );
+                self.remove(&mut state, key);
+                drop(state);
+                self.changed.notify_waiters();
+                return false;
+            }
+            None => return false,
         }
         state.ready -= 1;
         let hungry = state.ready == 0;
@@ -229,6 +215,9 @@ impl Shelf {
     /// Takes a message off the shelf; the next one of its line is handed out.
     fn remove(&self, state: &mut State, key: u64) -> Option<Held> {
         let held = state.held.remove(&key)?;
+        if held.until.is_some() {
+            state.expiring.remove(&held.receipt.message_id);
+        }
         state.bytes -= held.bytes;
         state.ready -= usize::from(held.stage == Stage::Ready);
         if let Some(Ordered { line, .. }) = &held.ordered {
@@ -254,6 +243,9 @@ impl Shelf {
         let new_key = state.new_key();
         let Some(mut held) = state.held.remove(&key) else { return };
         held.attempt = held.attempt.saturating_add(1);
+        if held.until.is_some() {
+            state.expiring.insert(held.receipt.message_id.clone(), new_key);
+        }
         let Some(ordered) = &mut held.ordered else { return };
         ordered.message.reconsume_times = held.attempt - 1;
         let line = Arc::clone(&ordered.line);
@@ -278,6 +270,21 @@ impl Shelf {
     /// Ends the stay of a message that was given up; its line goes on.
     pub(super) fn left(&self, key: u64) {
         self.remove(&mut self.lock(), key);
+        self.changed.notify_waiters();
+    }
+
+    /// Forgets a resting message that the server delivers again itself, and those behind it, which come with it.
+    pub(super) fn abandon(&self, key: u64) {
+        let mut state = self.lock();
+        let line = state.held.get(&key).and_then(|held| held.ordered.as_ref()).map(|o| Arc::clone(&o.line));
+        let queue = line.and_then(|line| state.lines.get(&line));
+        let with_it = queue.into_iter().flatten().skip_while(|other| **other != key);
+        let with_it: Vec<u64> = with_it.copied().collect();
+        // From behind, so that the line hands out none of them.
+        for key in with_it.into_iter().rev() {
+            self.remove(&mut state, key);
+        }
+        drop(state);
         self.changed.notify_waiters();
     }
 
@@ -333,6 +340,15 @@ impl State {
         self.next_key
     }
 
+    /// Gives a message that is here already its newer handle; `false` if it is not here.
+    fn renew(&mut self, received: &Received, until: Option<Instant>) -> bool {
+        let key = self.expiring.get(&received.receipt.message_id);
+        let Some(held) = key.and_then(|key| self.held.get_mut(key)) else { return false };
+        held.receipt = received.receipt.clone();
+        held.until = until;
+        true
+    }
+
     /// How many messages may be asked for now; `None`: wait. Not for a trickle while handlers have enough to do.
     fn reserve(&mut self, want: usize, sharers: usize, limits: Limits) -> Option<usize> {
         if self.sealed {
@@ -357,15 +373,6 @@ impl Drop for Room<'_> {
     fn drop(&mut self) {
         self.shelf.lock().reserved -= self.messages;
         self.shelf.changed.notify_waiters();
-    }
-}
-
-/// Messages of one line keep their order: those of a message group, or of a queue where there is none.
-fn line_of(message: &MessageView) -> Arc<str> {
-    let MessageView { topic, broker, queue_id, .. } = message;
-    match message.message_group() {
-        Some(group) => format!("{topic}\n{group}").into(),
-        None => format!("{topic}\n\n{broker}\n{queue_id}").into(),
     }
 }
 

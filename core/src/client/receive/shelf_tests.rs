@@ -47,6 +47,13 @@ fn received(group: Option<&str>, body: &'static str) -> Received {
 }
 
 impl Bench {
+    /// The same, with handles that expire at `until`.
+    fn put_until(&self, until: Instant, messages: impl IntoIterator<Item = Received>) {
+        let messages: Vec<_> = messages.into_iter().collect();
+        let room = self.room(messages.len(), 1).expect("no room");
+        self.shelf.put(room, messages, |_| Some(until));
+    }
+
     fn room(&self, want: usize, sharers: usize) -> Option<Room<'_>> {
         self.shelf.room(want, sharers).now_or_never()
     }
@@ -54,7 +61,7 @@ impl Bench {
     fn put(&self, messages: impl IntoIterator<Item = Received>) {
         let messages: Vec<_> = messages.into_iter().collect();
         let room = self.room(messages.len(), 1).expect("no room");
-        self.shelf.put(room, messages);
+        self.shelf.put(room, messages, |_| None);
     }
 
     /// Takes everything that is handed out: bodies and keys.
@@ -85,7 +92,7 @@ fn no_more_is_asked_for_than_may_be_kept() {
     let first = bench.room(32, 1).unwrap();
     assert_eq!(first.messages, 10);
     assert!(bench.room(32, 1).is_none(), "all room is spoken for");
-    bench.shelf.put(first, vec![received(None, "a"), received(None, "b")]);
+    bench.shelf.put(first, vec![received(None, "a"), received(None, "b")], |_| None);
     assert!(bench.room(32, 1).is_some_and(|room| room.messages == 8), "what did not come is free again");
     // Shared, nobody takes the room of the others.
     let shared: Vec<_> = (0..4).map(|_| bench.room(32, 4).map(|room| (room.messages, room))).collect();
@@ -215,8 +222,78 @@ fn what_comes_after_the_end_is_handed_to_nobody() {
         let bench = bench(10, 1 << 20, fifo);
         let room = bench.room(2, 1).unwrap();
         assert_eq!(bench.shelf.seal(), []);
-        bench.shelf.put(room, vec![received(None, "a"), received(None, "b")]);
+        bench.shelf.put(room, vec![received(None, "a"), received(None, "b")], |_| None);
         assert!(bench.bodies().is_empty());
         assert_eq!(bench.shelf.take_back(None).len(), 2);
     }
+}
+
+/// The same message, with the handle of a later delivery.
+fn with_handle(received: Received, handle: &str) -> Received {
+    let receipt = ReceiptHandle { handle: handle.into(), ..received.receipt };
+    Received { receipt, ..received }
+}
+
+#[test]
+fn what_nobody_took_before_its_handle_expires_is_handed_to_nobody() {
+    for fifo in [false, true] {
+        let bench = bench(2, 1 << 20, fifo);
+        bench.put_until(clock::instant(), [received(Some("a"), "a1"), received(Some("a"), "a2")]);
+        assert!(bench.bodies().is_empty());
+        assert_eq!(bench.room(2, 1).unwrap().messages, 2, "and its room is free again");
+        let later = clock::instant() + Duration::from_secs(60);
+        bench.put_until(later, [received(Some("a"), "a1")]);
+        assert_eq!(bench.bodies(), ["a1"], "it came again");
+    }
+}
+
+#[test]
+fn a_message_that_comes_again_while_a_handler_has_it_renews_its_handle() {
+    for fifo in [false, true] {
+        let mut bench = bench(10, 1 << 20, fifo);
+        let until = clock::instant() + Duration::from_secs(60);
+        bench.put_until(until, [received(Some("a"), "a1"), received(Some("a"), "a2")]);
+        let taken = bench.take_all();
+        let again =
+            [("a1", "new1"), ("a2", "new2")].map(|(body, new)| with_handle(received(Some("a"), body), new));
+        bench.put_until(until, again);
+        assert!(bench.bodies().is_empty(), "nobody gets it a second time");
+        bench.shelf.settle(taken[0].1, ConsumeResult::Success);
+        assert_eq!(bench.settled().receipt.handle, "new1");
+        let (_, second) = bench.take_all().pop().unwrap_or_else(|| taken[1].clone());
+        bench.shelf.settle(second, ConsumeResult::Success);
+        assert_eq!(bench.settled().receipt.handle, "new2");
+        bench.put_until(until, [received(Some("a"), "a1")]);
+        assert_eq!(bench.bodies(), ["a1"], "settled, it is another delivery");
+    }
+}
+
+#[test]
+fn a_message_that_rests_is_delivered_again_with_the_handle_that_came_meanwhile() {
+    let mut bench = bench(10, 1 << 20, true);
+    bench.put_until(clock::instant() + Duration::from_secs(60), [received(Some("a"), "a1")]);
+    let (_, key) = bench.take_all().remove(0);
+    bench.shelf.settle(key, ConsumeResult::RetryLater);
+    let key = bench.settled().key.unwrap();
+    let until = clock::instant() + Duration::from_secs(60);
+    bench.put_until(until, [with_handle(received(Some("a"), "a1"), "new")]);
+    assert!(bench.bodies().is_empty(), "its pause is not over");
+    bench.shelf.again(key);
+    let (body, key) = bench.take_all().remove(0);
+    bench.shelf.settle(key, ConsumeResult::Success);
+    assert_eq!((&*body, &*bench.settled().receipt.handle), ("a1", "new"));
+}
+
+#[test]
+fn what_the_server_alone_gives_up_takes_those_behind_it_along() {
+    let bench = bench(10, 1 << 20, true);
+    bench.put([("a", "a1"), ("a", "a2"), ("a", "a3"), ("b", "b1")].map(|(g, body)| received(Some(g), body)));
+    let heads = bench.take_all();
+    bench.shelf.settle(heads[0].1, ConsumeResult::Success);
+    let (_, key) = bench.take_all().remove(0);
+    bench.shelf.settle(key, ConsumeResult::DeadLetter);
+    bench.shelf.abandon(key);
+    assert!(bench.bodies().is_empty());
+    bench.put(["a2", "a3"].map(|body| received(Some("a"), body)));
+    assert_eq!(bench.bodies(), ["a2"], "they came again");
 }

@@ -1,6 +1,6 @@
 //! What the engine needs of a protocol.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::client::simple::{ReceiptHandle, Received};
 use crate::error::Result;
@@ -16,11 +16,15 @@ pub(crate) trait Source: Send + Sync + 'static {
         max: usize,
     ) -> impl Future<Output = (Vec<Received>, Result<()>)> + Send;
 
+    /// When it is too late for a handler to begin with a message that came now, because its handle expires; `None` if it
+    /// lasts as long as this client.
+    fn until(&self, received: &Received) -> Option<Instant>;
+
     /// Acknowledges messages of one topic and broker; one result each, in their order.
     fn ack(&self, receipts: &[ReceiptHandle]) -> impl Future<Output = Vec<Result<()>>> + Send;
 
     /// Makes a message come again `after` from now. `untouched`: no handler had it, it counts no attempt if the server
-    /// can tell the difference.
+    /// can tell the difference. `Unsupported` where messages come again by themselves only.
     fn hide(
         &self,
         receipt: &ReceiptHandle,
@@ -28,7 +32,7 @@ pub(crate) trait Source: Send + Sync + 'static {
         untouched: bool,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Moves a message to the dead letter queue of the group.
+    /// Moves a message to the dead letter queue of the group. `Unsupported` where only the server does that: it comes again.
     fn give_up(&self, receipt: &ReceiptHandle, attempt: i32) -> impl Future<Output = Result<()>> + Send;
 
     /// How long after its delivery `attempt` (from 1) a message that was not consumed comes again; `None`: it was the

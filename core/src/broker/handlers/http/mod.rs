@@ -131,8 +131,7 @@ async fn answer(node: Arc<Node>, link: Arc<Link>, request: Request<Incoming>) ->
     answer.unwrap_or_else(|refusal| {
         let Refusal { code, message } = &refusal;
         tracing::debug!(peer = %link.peer, method = %parts.method, code, message, "refused");
-        let scheme = if link.over_tls { "https" } else { "http" };
-        reply::refused(refusal, &id, format!("{scheme}://{}", node.address))
+        reply::refused(refusal, &id, node.address)
     })
 }
 

@@ -1,5 +1,7 @@
 //! Answers.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, UPGRADE};
 use http::{HeaderValue, Response, StatusCode};
@@ -23,15 +25,15 @@ pub(super) fn nothing() -> Reply {
     reply
 }
 
-/// The answer to a request that was refused by the server with this URL.
-pub(super) fn refused(refusal: Refusal, request_id: &str, url: String) -> Reply {
+/// The answer to a request that was refused by the server at `address`.
+pub(super) fn refused(refusal: Refusal, request_id: &str, address: SocketAddr) -> Reply {
     let status =
         StatusCode::from_u16(code::status(refusal.code)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let error = ErrorDocument {
         code: refusal.code.to_owned(),
         message: refusal.message,
         request_id: request_id.to_owned(),
-        host_id: url,
+        host_id: format!("http://{address}"),
     };
     complete(document(status, error.encode()), request_id)
 }

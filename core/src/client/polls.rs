@@ -1,6 +1,5 @@
-//! Receives that outlive the call that began them. Servers hold a receive for five seconds at least and hand messages
-//! out to it although nobody waits any more; so a call that waits for less leaves its receive standing, and the next call
-//! takes it over.
+//! Receives that outlive the call that began them. Servers hand messages out to a receive although nobody waits for it any
+//! more; so a call that is given up leaves its receive standing, and the next call takes it over.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,15 +8,23 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
-use super::receiver::Receiver;
-use crate::client::simple::Received;
+use super::simple::{ReceiptHandle, Received};
 use crate::error::Result;
 
 /// Receives that may stand; one more ends the oldest.
 const STANDING: usize = 32;
 
-/// What a receive brought.
-type Brought = (Vec<Received>, Result<()>);
+/// What a receive brought: messages that came before a fault count all the same.
+pub(super) type Brought = (Vec<Received>, Result<()>);
+
+/// What becomes of messages that nobody takes over.
+pub(super) trait GiveBack: Send + Sync + 'static {
+    /// How long they wait for that, hidden for `invisible` as asked.
+    fn patience(&self, invisible: Duration, messages: &[Received]) -> Duration;
+
+    /// Lets the group have a message again, as far as the protocol can.
+    fn give_back(&self, receipt: &ReceiptHandle) -> impl Future<Output = Result<()>> + Send;
+}
 
 /// The receives of one consumer that nobody waits for now.
 #[derive(Default)]
@@ -27,9 +34,9 @@ pub(super) struct Polls {
 
 /// One receive.
 pub(super) struct Poll {
-    pub(super) topic: String,
-    pub(super) max: usize,
-    pub(super) invisible: Duration,
+    topic: String,
+    max: usize,
+    invisible: Duration,
     end: Arc<End>,
     task: AbortHandle,
 }
@@ -47,25 +54,25 @@ impl End {
 }
 
 impl Poll {
-    /// Begins `receive`. What it brings and nobody takes over within a quarter of `invisible` is given back to the group.
-    pub(super) fn begin(
-        receiver: &Arc<Receiver>,
+    /// Begins `receive`. What it brings and nobody takes over in time is given back by `giver`.
+    pub(super) fn begin<G: GiveBack>(
+        giver: &Arc<G>,
         topic: String,
         max: usize,
         invisible: Duration,
         receive: impl Future<Output = Brought> + Send + 'static,
     ) -> Self {
         let end = Arc::new(End::default());
-        let (reached, receiver) = (Arc::clone(&end), Arc::clone(receiver));
+        let (reached, giver) = (Arc::clone(&end), Arc::clone(giver));
         let task = tokio::spawn(async move {
             let brought = receive.await;
-            let messages = !brought.0.is_empty();
+            let patience = (!brought.0.is_empty()).then(|| giver.patience(invisible, &brought.0));
             *reached.lock() = Some(brought);
             reached.rung.notify_one();
-            if messages {
-                sleep(invisible / 4).await;
+            if let Some(patience) = patience {
+                sleep(patience).await;
                 let forgotten = reached.lock().take();
-                give_back(&receiver, forgotten).await;
+                give_back(&*giver, forgotten).await;
             }
         });
         Self { topic, max, invisible, end, task: task.abort_handle() }
@@ -121,14 +128,14 @@ impl Polls {
     }
 
     /// Ends the standing receives of `topic`, or all, and gives back what they brought.
-    pub(super) async fn end(&self, topic: Option<&str>, receiver: &Receiver) {
+    pub(super) async fn end(&self, topic: Option<&str>, giver: &Arc<impl GiveBack>) {
         let ended: Vec<Poll> = {
             let mut standing = self.lock();
             standing.extract_if(.., |poll| topic.is_none_or(|topic| poll.topic == topic)).collect()
         };
         for poll in ended {
             let brought = poll.end.lock().take();
-            give_back(receiver, brought).await;
+            give_back(&**giver, brought).await;
         }
     }
 }
@@ -156,9 +163,9 @@ impl Drop for Leaving<'_> {
     }
 }
 
-async fn give_back(receiver: &Receiver, brought: Option<Brought>) {
+async fn give_back(giver: &impl GiveBack, brought: Option<Brought>) {
     for received in brought.into_iter().flat_map(|(messages, _)| messages) {
-        if let Err(error) = receiver.change_invisible(&received.receipt, Duration::ZERO, true).await {
+        if let Err(error) = giver.give_back(&received.receipt).await {
             let message_id = received.receipt.message_id;
             tracing::debug!(%error, message_id, "a message could not be given back; it comes again later");
         }
