@@ -10,7 +10,7 @@ int main(int argc, char **argv)
 
     for (;;) {
         tminus_batch_t *batch = NULL;
-        ok(tminus_push_consumer_receive(consumer, 32, 30000, NULL, &batch, &error), error);
+        ok(tminus_push_consumer_receive(consumer, 32, 30000, NULL, &batch, &error), &error);
         if (batch == NULL)
             break;
         for (size_t i = 0; i < batch->size; i++) {
@@ -19,7 +19,7 @@ int main(int argc, char **argv)
                    (const char *)message->body.data);
             if (message->deliver_at_ms >= 0)
                 printf("  %" PRId64 " ms after its delivery time\n", now_ms() - message->deliver_at_ms);
-            ok(tminus_batch_settle(batch, i, TMINUS_CONSUME_SUCCESS, 0, &error), error);
+            ok(tminus_batch_settle(batch, i, TMINUS_CONSUME_SUCCESS, 0, &error), &error);
         }
         fflush(stdout);
         tminus_batch_free(batch);

@@ -12,11 +12,11 @@ int main(int argc, char **argv)
 
     tminus_client_options_t client = client_at(argc > 1 ? argv[1] : "grpc://127.0.0.1:8081");
     tminus_producer_options_t options;
-    ok(tminus_producer_options_init(&options, sizeof options, &error), error);
+    ok(tminus_producer_options_init(&options, sizeof options, &error), &error);
     options.topics = &topic;
     options.topic_count = 1;
     tminus_producer_t *producer = NULL;
-    ok(tminus_producer_start(&client, &options, NULL, &producer, &error), error);
+    ok(tminus_producer_start(&client, &options, NULL, &producer, &error), &error);
 
     tminus_message_t message = TMINUS_MESSAGE_INIT;
     message.topic = topic;
@@ -27,7 +27,7 @@ int main(int argc, char **argv)
     message.delivery_value = now_ms() + (int64_t)(seconds * 1000);
 
     tminus_receipt_t *receipt = NULL;
-    ok(tminus_producer_send(producer, &message, NULL, NULL, &receipt, &error), error);
+    ok(tminus_producer_send(producer, &message, NULL, NULL, &receipt, &error), &error);
     printf("%.*s\n", TMINUS_PRINT(receipt->message_id));
     tminus_receipt_free(receipt);
 

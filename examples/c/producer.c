@@ -15,7 +15,7 @@ int main(int argc, char **argv)
     message.delivery_value = 3000;
 
     tminus_receipt_t *receipt = NULL;
-    ok(tminus_producer_send(producer, &message, NULL, NULL, &receipt, &error), error);
+    ok(tminus_producer_send(producer, &message, NULL, NULL, &receipt, &error), &error);
     printf("sent %.*s\n", TMINUS_PRINT(receipt->message_id));
     tminus_receipt_free(receipt);
 

@@ -20,7 +20,7 @@ static void send_all(const char *endpoint, int64_t start, int64_t count, int64_t
     tminus_error_t *error = NULL;
     tminus_producer_t *producer = start_producer(endpoint);
     tminus_queue_t *queue = NULL;
-    ok(tminus_queue_new(&queue, &error), error);
+    ok(tminus_queue_new(&queue, &error), &error);
 
     for (int64_t i = 0; i < count; i++) {
         char text[TEXT_BYTES];
@@ -30,14 +30,14 @@ static void send_all(const char *endpoint, int64_t start, int64_t count, int64_t
         message.body = tminus_bytes(text);
         message.delivery = TMINUS_DELIVERY_AT_MS;
         message.delivery_value = start + ahead_ms + span_ms * i / count;
-        ok(tminus_producer_submit_send(producer, &message, NULL, queue, (uint64_t)i, NULL, &error), error);
+        ok(tminus_producer_submit_send(producer, &message, NULL, queue, (uint64_t)i, NULL, &error), &error);
     }
     for (int64_t stored = 0; stored < count;) {
         tminus_completion_t completions[AT_ONCE];
         size_t ended = 0;
-        ok(tminus_queue_wait(queue, completions, AT_ONCE, -1, &ended, &error), error);
+        ok(tminus_queue_wait(queue, completions, AT_ONCE, -1, &ended, &error), &error);
         for (size_t i = 0; i < ended; i++)
-            ok(completions[i].status, completions[i].error);
+            ok(completions[i].status, &completions[i].error);
         tminus_completions_free(completions, ended);
         stored += (int64_t)ended;
     }
@@ -65,7 +65,7 @@ static int64_t receive_all(tminus_push_consumer_t *consumer, int64_t start, int6
     char *seen = calloc((size_t)count, 1);
     for (int64_t left = until - now_ms(); seen != NULL && received < count && left > 0; left = until - now_ms()) {
         tminus_batch_t *batch = NULL;
-        ok(tminus_push_consumer_receive(consumer, AT_ONCE, left, NULL, &batch, &error), error);
+        ok(tminus_push_consumer_receive(consumer, AT_ONCE, left, NULL, &batch, &error), &error);
         int64_t now = now_ms();
         for (size_t i = 0; batch != NULL && i < batch->size; i++) {
             int64_t number = number_of(batch->messages[i], start, count);
@@ -75,7 +75,7 @@ static int64_t receive_all(tminus_push_consumer_t *consumer, int64_t start, int6
             }
         }
         if (batch != NULL)
-            ok(tminus_batch_settle_all(batch, TMINUS_CONSUME_SUCCESS, 0, &error), error);
+            ok(tminus_batch_settle_all(batch, TMINUS_CONSUME_SUCCESS, 0, &error), &error);
         tminus_batch_free(batch);
         if (isatty(STDERR_FILENO))
             fprintf(stderr, "\rc: %" PRId64 " of %" PRId64, received, count);

@@ -11,10 +11,10 @@ int main(int argc, char **argv)
     tminus_client_options_t client = client_at(argc > 1 ? argv[1] : "grpc://127.0.0.1:8081");
     tminus_subscription_t subscription = {.topic = tminus_str(argc > 2 ? argv[2] : "delay")};
     tminus_simple_consumer_options_t options;
-    ok(tminus_simple_consumer_options_init(&options, sizeof options, &error), error);
+    ok(tminus_simple_consumer_options_init(&options, sizeof options, &error), &error);
     options.group = tminus_str(argc > 3 ? argv[3] : "delay-simple-c");
     tminus_simple_consumer_t *consumer = NULL;
-    ok(tminus_simple_consumer_start(&client, &options, &subscription, 1, interrupt, &consumer, &error), error);
+    ok(tminus_simple_consumer_start(&client, &options, &subscription, 1, interrupt, &consumer, &error), &error);
 
     for (;;) {
         tminus_batch_t *batch = NULL;
@@ -28,10 +28,10 @@ int main(int argc, char **argv)
             nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
             continue;
         }
-        ok(status, error);
+        ok(status, &error);
         for (size_t i = 0; batch != NULL && i < batch->size; i++) {
             print_message(batch->messages[i]);
-            ok(tminus_simple_consumer_ack(consumer, &batch->handles[i], NULL, &error), error);
+            ok(tminus_simple_consumer_ack(consumer, &batch->handles[i], NULL, &error), &error);
         }
         tminus_batch_free(batch);
     }
