@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tminus import Credentials
 from tminus.testing import Broker, MessageStage
 
 # A shell that runs the tests in the background lets them ignore Ctrl-C, and the programs they start would inherit that.
@@ -130,6 +131,35 @@ def test_delay_programs_on_apache(language: str, consumer: str) -> None:
     run_delay_programs(language, consumer, f"grpc://{PROXY}", name, name, 1500)
 
 
+def test_http_programs_in_c() -> None:
+    """The documented programs of ApsaraMQ HTTP: four signed messages, ten seconds ahead, each received once."""
+    keys = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "test-key", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "test-secret"}
+    with Broker(credentials=[Credentials(*keys.values())]) as broker:
+        broker.create_topic("MQ_INST_1%delay", type="delay")
+        arguments = [f"http://{broker.endpoint}", "delay"]
+        consume = [str(FOLDERS["c"] / "http_consumer"), *arguments, "GID_c", "MQ_INST_1"]
+        with subprocess.Popen(
+            consume, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **keys}
+        ) as receiver:
+            try:
+                assert receiver.stdout is not None
+                started = time.time()
+                sent = run(FOLDERS["c"] / "http_producer", *arguments, "10", "MQ_INST_1", **keys)
+                assert (sent.returncode, sent.stderr) == (0, "")
+                lines = [receiver.stdout.readline() for _ in sent.stdout.splitlines()]
+                took = time.time() - started
+            finally:
+                receiver.send_signal(signal.SIGINT)
+            rest, errors = receiver.communicate(timeout=10)
+    assert (receiver.returncode, rest, errors) == (0, "", "")
+    print(*lines)
+    received = [re.fullmatch(r"(\w+) hello mq! (-?\d+) ms late\n", line) for line in lines]
+    assert len(received) == 4
+    assert {line[1] for line in received if line} == set(sent.stdout.split())
+    assert all(line and 0 <= int(line[2]) <= 250 for line in received)
+    assert 10 <= took < 12
+
+
 @pytest.mark.parametrize("language", FOLDERS)
 def test_scheduled(rocketmq_broker: Broker, language: str) -> None:
     done = run(FOLDERS[language] / "scheduled", rocketmq_broker.endpoint, "50", "1000")
@@ -137,6 +167,16 @@ def test_scheduled(rocketmq_broker: Broker, language: str) -> None:
     result = json.loads(done.stdout)
     assert (result["language"], result["sent"], result["received"], result["early"]) == (language, 50, 50, 0)
     assert 0 <= result["lateness_ms_p50"] <= result["lateness_ms_max"]
+
+
+@pytest.mark.parametrize(
+    ("program", "endpoint"), [("producer", "127.0.0.1:1"), ("http_producer", "http://127.0.0.1:1")]
+)
+def test_an_error_ends_a_program_in_c_with_its_text(program: str, endpoint: str) -> None:
+    """C leaves the order of arguments open: the error was read before the call that sets it."""
+    done = run(FOLDERS["c"] / program, endpoint)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r"\w+_unreachable: \w+: .*cannot connect to 127\.0\.0\.1:1: .*\n", done.stderr)
 
 
 def test_two_thousand_messages_over_ten_seconds_in_c(rocketmq_broker: Broker) -> None:
