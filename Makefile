@@ -82,7 +82,7 @@ check-rust:
 	$(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
 
 check-go:
-	@for module in go examples/go core/tests/interop/go-v2 core/tests/interop/go-v5; do \
+	@for module in go examples/go core/tests/interop/go-v2 core/tests/interop/go-v5 core/tests/interop/go-mqhttp; do \
 	  unformatted=$$(gofmt -l $$module); [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted"; exit 1; }; \
 	  (cd $$module && $(GO) vet ./...) || exit 1; done
 
@@ -93,7 +93,7 @@ check-python: $(VENV)/tools
 
 format:
 	$(CARGO) fmt --all
-	gofmt -w go examples/go core/tests/interop/go-v2 core/tests/interop/go-v5
+	gofmt -w go examples/go core/tests/interop/go-v2 core/tests/interop/go-v5 core/tests/interop/go-mqhttp
 	$(VENV)/bin/ruff format .
 
 ## Rewrites what is generated and committed: the C header, and the Rust of the .proto files.

@@ -112,11 +112,12 @@ def run_delay_programs(language: str, consumer: str, endpoint: str, topic: str, 
     return received[1]
 
 
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
 @pytest.mark.parametrize("consumer", ["push_consumer", "simple_consumer"])
 @pytest.mark.parametrize("language", [*FOLDERS, "python"])
-def test_delay_programs(rocketmq_broker: Broker, language: str, consumer: str) -> None:
+def test_delay_programs(rocketmq_broker: Broker, language: str, consumer: str, scheme: str) -> None:
     rocketmq_broker.create_topic("delay", type="delay")
-    endpoint = f"grpc://{rocketmq_broker.endpoint}"
+    endpoint = f"{scheme}://{rocketmq_broker.endpoint}"
     message_id = run_delay_programs(language, consumer, endpoint, "delay", "delay-group", 250)
     assert rocketmq_broker.message_stage("delay", "delay-group", message_id) is MessageStage.ACKNOWLEDGED
 

@@ -4,6 +4,7 @@ RocketMQ too, when TMINUS_TEST_APACHE=host:port names its name server.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -92,6 +93,43 @@ def test_consumer(rocketmq_broker: Broker) -> None:
             program.send_signal(signal.SIGINT)
             _, errors = program.communicate(timeout=10)
     assert (program.returncode, errors) == (0, "")
+
+
+def test_the_http_programs_delay_by_ten_seconds() -> None:
+    keys = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "reader", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secret"}
+    environment = {**os.environ, **keys}
+    with Broker(credentials=[tminus.Credentials("reader", "secret")]) as broker:
+        broker.create_topic("timed", type="delay")
+        arguments = [f"http://{broker.endpoint}", "timed"]
+        consume = [sys.executable, "-W", "error", str(HERE / "mqhttp_consumer.py"), *arguments, "GID_timed"]
+        produce = [sys.executable, "-W", "error", str(HERE / "mqhttp_producer.py"), *arguments]
+        with subprocess.Popen(
+            consume, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        ) as consumer:
+            try:
+                started = time.time()
+                produced = subprocess.run(produce, capture_output=True, text=True, timeout=30, env=environment)
+                assert (produced.returncode, produced.stderr) == (0, "")
+                assert consumer.stdout is not None
+                lines = [consumer.stdout.readline()]
+                took = time.time() - started
+                lines += [consumer.stdout.readline() for _ in range(3)]
+            finally:
+                consumer.send_signal(signal.SIGINT)
+            rest, errors = consumer.communicate(timeout=10)
+    print("".join(lines))
+    assert (consumer.returncode, rest, errors) == (0, "", "")
+    published = dict(line.split()[1:] for line in produced.stdout.splitlines())
+    received = [re.fullmatch(r"(\w+) reminder (\d) TagA order-(\d) (\d) (-?\d+) ms late\n", line) for line in lines]
+    assert all(received)
+    assert {match[1] for match in received if match} == set(published)
+    assert set(published.values()) == {
+        hashlib.md5(f"reminder {number}".encode()).hexdigest().upper() for number in range(4)
+    }
+    assert took >= 10
+    for match in filter(None, received):
+        assert match[2] == match[3] == match[4]
+        assert 0 <= int(match[5]) <= 250
 
 
 def test_bench(rocketmq_broker: Broker) -> None:

@@ -83,8 +83,9 @@ class MQClient:
     def set_credentials(self, access_id: str, access_key: str, security_token: str = "") -> None:
         """Signs the requests from now on with other keys, as temporary ones need it. (Not in mq_http_sdk.)"""
         self.access_id, self.access_key, self.security_token = access_id, access_key, security_token
-        for client in list(self._clients.values()):
-            client.set_credentials(self._credentials())
+        for (process, _), client in list(self._clients.items()):
+            if process == os.getpid():
+                client.set_credentials(self._credentials())
 
     def set_log_level(self, log_level: int) -> None:
         if self.logger:
@@ -138,12 +139,12 @@ class MQClient:
     def _consume(
         self, instance_id: str, topic: str, group: str, tag: str, mode: ConsumeMode, max: int, wait_seconds: int
     ) -> tminus.Consumed:
-        if max < 1:
-            raise MQClientParameterException("BatchSizeInvalid", f"batch_size is {max}; it is 1 to 16")
-        if wait_seconds < -1:
-            raise MQClientParameterException("WaitSecondsInvalid", f"wait_seconds is {wait_seconds}; it is 0 to 30")
-        wait = timedelta(seconds=wait_seconds if wait_seconds > 0 else 0)
         with raising():
+            if max < 1:
+                raise MQClientParameterException("BatchSizeInvalid", f"batch_size is {max}; it is 1 to 16")
+            if wait_seconds < -1:
+                raise MQClientParameterException("WaitSecondsInvalid", f"wait_seconds is {wait_seconds}; it is 0 to 30")
+            wait = timedelta(seconds=wait_seconds if wait_seconds > 0 else 0)
             consumed = self._client(instance_id).consume(topic, group, max, tag=tag, mode=mode, wait=wait)
         if self.logger:
             ids = " ".join(received.message.message_id for received in consumed.messages)

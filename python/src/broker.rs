@@ -60,7 +60,7 @@ impl Broker {
     #[new]
     #[pyo3(signature = (
         *, virtual_clock=false, tls=false, tls_only=false, client_ca_pem=None, credentials=Vec::new(),
-        persona="loopback", auto_create_topics=true, queues=4, listen=None
+        persona="loopback", auto_create_topics=true, queues=4, http_invisible=None, listen=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn new(
@@ -73,6 +73,7 @@ impl Broker {
         persona: &str,
         auto_create_topics: bool,
         queues: i32,
+        http_invisible: Option<Duration>,
         listen: Option<&str>,
     ) -> PyResult<Self> {
         let mut options = BrokerOptions::default();
@@ -86,6 +87,7 @@ impl Broker {
         options.persona = choose("persona", persona, &PERSONAS)?;
         options.auto_create_topics = auto_create_topics;
         options.queues = queues;
+        options.http_invisible = http_invisible.unwrap_or(options.http_invisible);
         if let Some(listen) = listen {
             options.listen = listen.parse()?;
         }
@@ -178,12 +180,21 @@ impl Broker {
         let fault = match choose(
             "fault",
             fault,
-            &[("refuse", 0), ("swallow", 1), ("close_before", 2), ("close_after", 3)],
+            &[
+                ("refuse", 0),
+                ("swallow", 1),
+                ("close_before", 2),
+                ("close_after", 3),
+                ("corrupt", 4),
+                ("gateway", 5),
+            ],
         )? {
             0 => Fault::Refuse { code, remark },
             1 => Fault::Swallow,
             2 => Fault::CloseBefore,
-            _ => Fault::CloseAfter,
+            3 => Fault::CloseAfter,
+            4 => Fault::Corrupt,
+            _ => Fault::Gateway,
         };
         self.get("inject")?.inject(request_code, times, fault);
         Ok(())

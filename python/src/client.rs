@@ -139,6 +139,7 @@ impl<C: Connect> Client<C> {
 
     /// Signs the requests from now on with `credentials`.
     pub(crate) fn set_credentials(&self, credentials: Credentials) -> PyResult<()> {
+        self.share("set_credentials")?;
         match &self.credentials {
             Some(shared) => {
                 shared.set(credentials.0);

@@ -3,9 +3,11 @@ from __future__ import annotations
 import itertools
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +18,9 @@ from tminus.testing import Broker
 
 SEND_MESSAGE_V2 = 310
 """The request code of a send."""
+RECEIVE_MESSAGE = 200_050
+ACK_MESSAGE = 200_051
+"""Those of a simple consumer's calls; over HTTP consume and acknowledge go by them too."""
 
 PATIENCE = 10.0
 """Seconds after which a message that should be there is missing."""
@@ -101,6 +106,42 @@ def run_python(tmp_path: Path) -> Run:
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=timeout)
 
     return run
+
+
+class Answers:
+    """An HTTP server that answers every request with the same status, page and date, and keeps the requests."""
+
+    def __init__(self, answer: tuple[str, str]) -> None:
+        status, page = answer
+        date = "Date: Thu, 01 Jan 2026 00:00:00 GMT"
+        head = f"HTTP/1.1 {status}\r\n{date}\r\nContent-Length: {len(page)}\r\nConnection: close\r\n\r\n"
+        self.requests: list[bytes] = []
+        self._answer = (head + page).encode()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self.endpoint = "http://{}:{}".format(*self._listener.getsockname())
+
+    def __enter__(self) -> Answers:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(timeout=PATIENCE)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rb") as lines:
+                head = b"".join(iter(lines.readline, b"\r\n"))
+                length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+                body = lines.read(int(length[0].split(b":")[1])) if length else b""
+                self.requests.append(head + b"\r\n" + body)
+                connection.sendall(self._answer)
 
 
 def seconds(count: float) -> timedelta:

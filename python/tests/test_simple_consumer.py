@@ -14,13 +14,11 @@ from typing import Any
 
 import pytest
 import tminus
-from conftest import PATIENCE, seconds
+from conftest import ACK_MESSAGE, PATIENCE, RECEIVE_MESSAGE, seconds
 from tminus import errors
 from tminus.aio import AsyncProducer, AsyncSimpleConsumer
 from tminus.testing import Broker
 
-RECEIVE_MESSAGE = 200_050
-ACK_MESSAGE = 200_051
 INVISIBLE = seconds(30)
 SOON = seconds(0.05)
 """Long enough for a receive that finds a message, short for one that finds none."""

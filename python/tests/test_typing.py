@@ -38,7 +38,7 @@ def test_wrong_use_is_refused(tmp_path: Path):
     assert done.stdout.count("error:") == 2, done.stdout
 
 
-def test_the_wheel_holds_both_packages():
+def test_the_wheel_holds_all_packages():
     assert tminus.__version__ == metadata("tminus")["Version"]
     assert metadata("tminus").get_all("Requires-Dist") is None
     names = {str(file) for file in files("tminus") or ()}
@@ -50,6 +50,8 @@ def test_the_wheel_holds_both_packages():
         "tminus/aio/__init__.py",
         "rocketmq/py.typed",
         "rocketmq/client.py",
+        "mq_http_sdk/py.typed",
+        "mq_http_sdk/mq_client.py",
     } <= names
     assert not [name for name in names if "/test_" in name]
 

@@ -563,7 +563,8 @@ class Broker:
     With `virtual_clock`, scheduled messages become visible only by `advance`. `tls` serves TLS beside plain TCP with a
     certificate of its own making (`ca_pem`); `tls_only` refuses plain connections; with `client_ca_pem` clients must
     show a certificate of that authority. With `credentials`, every request must be signed by one of them. `persona` is
-    the server whose habits it takes on. `listen` is `127.0.0.1:0`, a free port.
+    the server whose habits it takes on. `http_invisible` (300 s) is how long a message stays hidden that was received
+    over ApsaraMQ HTTP. `listen` is `127.0.0.1:0`, a free port.
     """
 
     def __new__(
@@ -577,11 +578,12 @@ class Broker:
         persona: Literal["loopback", "apache5", "apache4", "huawei"] = "loopback",
         auto_create_topics: bool = True,
         queues: int = 4,
+        http_invisible: timedelta | None = None,
         listen: str | None = None,
     ) -> Broker: ...
     @property
     def endpoint(self) -> str:
-        """`host:port` for clients; with `grpc://` in front for those over gRPC."""
+        """`host:port` for clients; with `grpc://` or `http://` in front for those over gRPC and ApsaraMQ HTTP."""
 
     @property
     def clock(self) -> SharedClock:
@@ -629,13 +631,17 @@ class Broker:
     def inject(
         self,
         request_code: int,
-        fault: Literal["refuse", "swallow", "close_before", "close_after"],
+        fault: Literal["refuse", "swallow", "close_before", "close_after", "corrupt", "gateway"],
         *,
         times: int = 1,
         code: int = 1,
         remark: str = ...,
     ) -> None:
-        """Lets the next `times` requests with this request code meet a fault; `refuse` answers `code` and `remark`."""
+        """Lets the next `times` requests with this request code meet a fault.
+
+        `refuse` answers `code` and `remark`; `corrupt` gives bodies a wrong digest (over gRPC and HTTP); `gateway` is
+        the page of a middle box (over HTTP). Calls of the other protocols go by the code of the same meaning.
+        """
 
     def request_count(self, request_code: int) -> int:
         """How many requests with this request code came so far."""

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, mpsc};
 
 use super::handlers::http;
+use super::listener::Caller;
 use super::node::Node;
 
 /// A connection without calls for this long is closed, at the latest after twice as long.
@@ -34,6 +35,7 @@ const CONNECTION_WINDOW: u32 = 32 * 1024 * 1024;
 pub(crate) struct Link {
     /// The client's address.
     pub(crate) peer: SocketAddr,
+    pub(crate) over_tls: bool,
     calls: AtomicU64,
     cut: Notify,
 }
@@ -62,9 +64,9 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Calls {
 pub(super) async fn serve(
     node: Arc<Node>,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    peer: SocketAddr,
+    Caller { peer, over_tls }: Caller,
 ) {
-    let link = Arc::new(Link { peer, calls: AtomicU64::new(0), cut: Notify::new() });
+    let link = Arc::new(Link { peer, over_tls, calls: AtomicU64::new(0), cut: Notify::new() });
     let handler = http::Handler::new(node, link.clone());
     let service = service_fn(|request| {
         link.calls.fetch_add(1, Ordering::Relaxed);
@@ -72,7 +74,8 @@ pub(super) async fn serve(
     });
     let (calls, mut begun) = mpsc::unbounded_channel();
     let mut builder = auto::Builder::new(Calls(calls));
-    builder.http1().timer(TokioTimer::new());
+    // A connection that is kept alive waits for the headers of its next request.
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -93,7 +93,7 @@ async fn admit(node: Arc<Node>, stream: TcpStream, peer: SocketAddr, door: Door)
         Some(acceptor) if is_tls => match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => {
                 let Some((first, stream)) = first_byte(stream).await else { return };
-                serve(node, stream, peer, first).await;
+                serve(node, stream, Caller { peer, over_tls: true }, first).await;
             }
             Ok(Err(error)) => tracing::warn!(%peer, %error, "connection closed: the TLS handshake failed"),
             Err(_) => tracing::warn!(%peer, "connection closed: the TLS handshake took too long"),
@@ -104,7 +104,7 @@ async fn admit(node: Arc<Node>, stream: TcpStream, peer: SocketAddr, door: Door)
         _ if door.tls_only => {
             tracing::warn!(%peer, "connection closed: not encrypted, and the broker requires TLS")
         }
-        _ => serve(node, stream, peer, first).await,
+        _ => serve(node, stream, Caller { peer, over_tls: false }, first).await,
     }
 }
 
@@ -116,14 +116,21 @@ async fn first_byte<S: AsyncRead + Unpin>(stream: S) -> Option<(u8, BufReader<S>
     Some((first, stream))
 }
 
-async fn serve<S>(node: Arc<Node>, stream: S, peer: SocketAddr, first: u8)
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Caller {
+    pub(super) peer: SocketAddr,
+    pub(super) over_tls: bool,
+}
+
+async fn serve<S>(node: Arc<Node>, stream: S, caller: Caller, first: u8)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     if HTTP.contains(&first) {
-        http::serve(node, stream, peer).await;
+        http::serve(node, stream, caller).await;
     } else {
-        let outbox = Arc::new(Outbox::new(node.next_session(), peer, node.version));
+        let outbox = Arc::new(Outbox::new(node.next_session(), caller.peer, node.version));
         session::serve(node, stream, outbox).await;
     }
 }

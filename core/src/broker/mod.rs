@@ -1,4 +1,5 @@
-//! The loopback broker: name server, broker and gRPC proxy on one port, for programs that learn, develop or test.
+//! The loopback broker: name server, broker, gRPC proxy and ApsaraMQ's HTTP service on one port, for programs that learn,
+//! develop or test.
 //!
 //! `socket → listener → session (codec) → handlers → store + timer → delivery → session`
 

@@ -1,9 +1,9 @@
-//! Which messages a topic takes. Only clients of the gRPC protocol are held to it, as on the real server.
+//! Which messages a topic takes. Clients of the remoting protocol are not held to it, as on the real server.
 
 use super::Persona;
 use crate::codec::grpc::proto::MessageType;
 
-/// Which messages a topic takes from producers over gRPC.
+/// Which messages a topic takes from producers over gRPC and HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TopicType {
     /// Normal, FIFO, delay and transactional ones; with persona [`Persona::Loopback`] those with a priority, too.

@@ -27,7 +27,7 @@ pub(crate) struct TopicConfig {
     pub(crate) perm: i32,
     pub(crate) sys_flag: i32,
     pub(crate) order: bool,
-    /// Which messages it takes over gRPC; none: what the persona says.
+    /// Which messages it takes over gRPC and HTTP; none: what the persona says.
     pub(crate) topic_type: Option<TopicType>,
 }
 

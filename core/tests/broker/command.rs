@@ -8,6 +8,7 @@ use tminus::codec::remoting::codes::{request, response};
 use tminus::codec::remoting::signature;
 use tminus::options::Credentials;
 
+use crate::http_peer::HttpPeer;
 use crate::peer::{Peer, message};
 
 struct Process {
@@ -78,6 +79,10 @@ async fn it_says_when_it_is_ready_and_obeys_its_input() {
         json!({ "code": request::SEND_MESSAGE_V2, "fault": "refuse", "response_code": 2, "remark": "busy" });
     assert_eq!(process.ask(json!({ "inject": fault })), json!({ "injected": true }));
     assert_eq!(peer.send("T", "x", &[]).await.code, response::SYSTEM_BUSY);
+    let fault = json!({ "code": request::ACK_MESSAGE, "fault": "gateway" });
+    assert_eq!(process.ask(json!({ "inject": fault })), json!({ "injected": true }));
+    let mut http = HttpPeer::connect(ready["address"].as_str().unwrap().parse().unwrap()).await;
+    assert_eq!(http.ack("T", "consumer=G", &["x"]).await.status, 502);
     let count = process.ask(json!({ "request_count": request::SEND_MESSAGE_V2 }));
     assert_eq!(count, json!({ "request_count": 3 }));
     assert_eq!(

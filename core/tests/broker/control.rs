@@ -30,16 +30,17 @@ async fn faults_meet_the_next_requests_and_no_more() {
     peer.write(message("T", "swallowed", &[])).await;
     let sent = peer.write(message("T", "stored", &[])).await;
     assert_eq!(peer.read().await.unwrap().opaque, sent);
-    broker.inject(code, 1, Fault::CloseBefore);
-    broker.inject(code, 1, Fault::CloseAfter);
-    for body in ["lost", "stored, and no answer"] {
+    for fault in [Fault::CloseBefore, Fault::Gateway, Fault::CloseAfter] {
+        broker.inject(code, 1, fault);
+    }
+    for body in ["lost", "lost too", "stored, and no answer"] {
         let mut victim = Peer::connect(broker.address()).await;
         victim.write(message("T", body, &[])).await;
         assert!(victim.read().await.is_none());
     }
     let bodies: Vec<_> = peer.pull("T", 0, Duration::ZERO).await.into_iter().map(|view| view.body).collect();
     assert_eq!(bodies, ["stored", "stored, and no answer"]);
-    assert_eq!((broker.request_count(code), broker.request_count(request::PULL_MESSAGE)), (6, 1));
+    assert_eq!((broker.request_count(code), broker.request_count(request::PULL_MESSAGE)), (7, 1));
 }
 
 #[tokio::test]
@@ -84,7 +85,7 @@ async fn with_users_only_their_requests_are_taken() {
     let broker = broker(|options| options.credentials = vec![user.clone()]).await;
     let mut peer = Peer::connect(broker.address()).await;
     for (signer, hint) in [
-        (None, "AccessKey"),
+        (None, "not signed"),
         (Some(Credentials::new("stranger", "secret")), "stranger"),
         (Some(Credentials::new("key", "wrong")), "secret key"),
     ] {

@@ -19,9 +19,10 @@ use crate::grpc_peer::{GrpcPeer, code, outgoing, producer};
 use crate::peer::{Peer, broker};
 
 /// A client's certificate chain and key, in PEM.
-type Identity<'a> = (&'a str, &'a str);
+pub(crate) type Identity<'a> = (&'a str, &'a str);
 
-async fn tls(
+/// A connection to the broker over TLS.
+pub(crate) async fn tls(
     broker: &Broker,
     alpn: &[&[u8]],
     identity: Option<Identity<'_>>,

@@ -176,7 +176,7 @@ async fn calls_meet_the_faults_of_the_request_code_of_the_same_meaning() {
     swallowed.await.expect_err("a swallowed call was answered");
     assert_eq!(code(&peer.route("T").await.status), Code::Ok as i32);
     assert_eq!(broker.request_count(request::GET_ROUTEINFO_BY_TOPIC), 7);
-    for fault in [Fault::CloseBefore, Fault::CloseAfter] {
+    for fault in [Fault::CloseBefore, Fault::CloseAfter, Fault::Gateway] {
         let peer = GrpcPeer::connect(broker.address(), "c").await;
         let (_telemetry, _) = peer.handshake(producer(&[])).await;
         broker.inject(request::HEART_BEAT, 1, fault);

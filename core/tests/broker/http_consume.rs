@@ -42,17 +42,6 @@ fn nothing() -> (u16, String) {
     (404, "MessageNotExist".into())
 }
 
-/// Writes a consume that waits, on a connection of its own, and returns when the broker holds it.
-async fn waiting(broker: &Broker, topic: &str, parameters: &str) -> HttpPeer {
-    let before = broker.request_count(request::POP_MESSAGE);
-    let mut peer = HttpPeer::connect(broker.address()).await;
-    peer.write(&HttpRequest::new("GET", &format!("/topics/{topic}/messages?{parameters}"), [])).await;
-    while broker.request_count(request::POP_MESSAGE) == before {
-        tokio::task::yield_now().await;
-    }
-    peer
-}
-
 #[tokio::test]
 async fn a_message_is_consumed_hidden_and_acknowledged() {
     let (broker, mut peer) = virtual_broker().await;
@@ -102,7 +91,7 @@ async fn a_message_is_consumed_hidden_and_acknowledged() {
 #[tokio::test]
 async fn a_wait_ends_the_moment_a_message_is_published() {
     let (broker, mut peer) = virtual_broker().await;
-    let mut waiting = waiting(&broker, "T", WAIT).await;
+    let mut waiting = HttpPeer::waiting(&broker, "T", WAIT).await;
     peer.publish("T", &text("now")).await;
     assert_eq!(seen(&waiting.read().await.unwrap().messages()), [("now", 1)]);
 }
@@ -115,12 +104,12 @@ async fn a_wait_ends_the_moment_a_message_becomes_due_or_a_handle_expires() {
     peer.publish("T", &timed).await;
     broker.advance(Duration::from_millis(9_999)).unwrap();
     assert_eq!(refused(&peer.consume("T", CONSUME).await), nothing());
-    let mut due = waiting(&broker, "T", WAIT).await;
+    let mut due = HttpPeer::waiting(&broker, "T", WAIT).await;
     assert_eq!(broker.advance(Duration::from_millis(1)).unwrap(), 1);
     let first = due.read().await.unwrap().messages();
     assert_eq!((seen(&first), first[0].first_consume_ms), (vec![("timed", 1)], at));
     assert_eq!(first[0].properties, format!("__STARTDELIVERTIME:{at}|"));
-    let mut expired = waiting(&broker, "T", WAIT).await;
+    let mut expired = HttpPeer::waiting(&broker, "T", WAIT).await;
     broker.advance(HIDDEN).unwrap();
     let again = expired.read().await.unwrap().messages();
     assert_eq!(seen(&again), [("timed", 2)]);
@@ -144,8 +133,8 @@ async fn nothing_is_an_answer_after_the_wait() {
 async fn who_hangs_up_while_it_waits_loses_nothing() {
     let (broker, mut peer) = virtual_broker().await;
     for body in ["a", "b", "c"] {
-        let gone = waiting(&broker, "T", WAIT).await;
-        let mut next = waiting(&broker, "T", WAIT).await;
+        let gone = HttpPeer::waiting(&broker, "T", WAIT).await;
+        let mut next = HttpPeer::waiting(&broker, "T", WAIT).await;
         // The broker may notice before or after the message comes.
         drop(gone);
         peer.publish("T", &text(body)).await;

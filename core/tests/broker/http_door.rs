@@ -1,10 +1,11 @@
 //! Who gets in over HTTP, and what is refused before anything is done.
 
-use tminus::broker::{Broker, Fault};
+use tminus::broker::{Broker, BrokerTls, Fault};
 use tminus::codec::http::code as error;
 use tminus::codec::remoting::codes::{request, response};
 use tminus::options::{Credentials, Secret};
 
+use crate::grpc_door::tls;
 use crate::http_peer::{HttpPeer, HttpRequest, date, text};
 use crate::peer::broker;
 
@@ -216,4 +217,57 @@ async fn injected_faults_are_met_and_counted() {
     broker.stop().await;
     assert!(stopping.elapsed() < std::time::Duration::from_secs(1));
     assert!(silent.read().await.is_none());
+}
+
+#[tokio::test]
+async fn the_port_of_the_other_protocols_takes_https() {
+    let user = Credentials::new("key", "secret");
+    let broker = broker(|options| {
+        options.tls = Some(BrokerTls::SelfMade);
+        options.credentials = vec![user.clone()];
+    })
+    .await;
+    for alpn in [&[&b"http/1.1"[..]][..], &[]] {
+        let mut peer = HttpPeer::over(tls(&broker, alpn, None).await.unwrap());
+        peer.exchange(&publish().signed(&user)).await.published();
+        let answer = peer.exchange(&publish()).await;
+        assert_eq!(answer.refused().host_id, format!("https://{}", broker.address()));
+    }
+    let mut plain = HttpPeer::connect(broker.address()).await;
+    assert_eq!(plain.exchange(&publish()).await.refused().host_id, format!("http://{}", broker.address()));
+}
+
+#[tokio::test]
+async fn a_request_may_come_in_pieces_and_others_behind_it() {
+    let broker = broker(|_| {}).await;
+    let mut peer = HttpPeer::connect(broker.address()).await;
+    let chunked = publish().with("Transfer-Encoding", Some("chunked"));
+    let document = chunked.body.clone();
+    let mut pieces = Vec::new();
+    for piece in document.chunks(7) {
+        pieces.extend(format!("{:x}\r\n", piece.len()).into_bytes());
+        pieces.extend([piece, b"\r\n"].concat());
+    }
+    pieces.extend(b"0\r\n\r\n");
+    peer.write_head(&chunked).await;
+    peer.raw(&pieces).await;
+    peer.read().await.unwrap().published();
+    // A client that asks before it sends what it has.
+    let asking = publish().with("Expect", Some("100-continue"));
+    let asking = asking.with("Content-Length", Some(&document.len().to_string()));
+    peer.write_head(&asking).await;
+    assert_eq!(peer.read().await.unwrap().status, 100);
+    peer.raw(&document).await;
+    peer.read().await.unwrap().published();
+    for _ in 0..3 {
+        peer.write(&publish()).await;
+    }
+    for _ in 0..3 {
+        peer.read().await.unwrap().published();
+    }
+    // Who leaves in the middle leaves nothing behind.
+    let mut gone = HttpPeer::connect(broker.address()).await;
+    gone.write_head(&publish().with("Content-Length", Some("1000"))).await;
+    drop(gone);
+    assert_eq!(stored(&broker), 5);
 }

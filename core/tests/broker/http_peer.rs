@@ -6,13 +6,15 @@ use std::time::{Duration, SystemTime};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName};
 use http::{HeaderMap, HeaderValue, Method};
 use tminus::Clock;
+use tminus::broker::Broker;
 use tminus::codec::http::request::{
     CONTENT_MD5, CONTENT_TYPE_VALUE, REQUEST_ID, SECURITY_TOKEN, VERSION, VERSION_VALUE, path,
 };
 use tminus::codec::http::signature::authorization;
 use tminus::codec::http::{
-    Delivered, ErrorDocument, HandleErrors, Handles, Publish, Published, decode_messages, digest,
+    Delivered, ErrorDocument, HandleErrors, Handles, Publish, Published, code, decode_messages, digest,
 };
+use tminus::codec::remoting::codes::request::POP_MESSAGE;
 use tminus::options::Credentials;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufStream};
 use tokio::net::TcpStream;
@@ -105,17 +107,25 @@ impl HttpPeer {
 
     /// Writes a request as it is.
     pub(crate) async fn write(&mut self, request: &HttpRequest) {
-        let HttpRequest { method, target, headers, body } = request;
+        let length = request.body.len().to_string();
+        let length = (length != "0").then_some(&*length);
+        self.write_head(&request.clone().with("Content-Length", length)).await;
+        self.raw(&request.body).await;
+    }
+
+    /// Writes a request up to its body.
+    pub(crate) async fn write_head(&mut self, request: &HttpRequest) {
+        let HttpRequest { method, target, headers, .. } = request;
         let mut head = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n");
         for (name, value) in headers {
             head.extend([name, ": ", value, "\r\n"]);
         }
-        if !body.is_empty() {
-            head.push_str(&format!("Content-Length: {}\r\n", body.len()));
-        }
         head.push_str("\r\n");
-        self.stream.write_all(head.as_bytes()).await.unwrap();
-        self.stream.write_all(body).await.unwrap();
+        self.raw(head.as_bytes()).await;
+    }
+
+    pub(crate) async fn raw(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
         self.stream.flush().await.unwrap();
     }
 
@@ -175,6 +185,17 @@ impl HttpPeer {
         self.call("GET", &format!("{}?{parameters}", path(topic)), Vec::new()).await
     }
 
+    /// Consumes with these parameters on a connection of its own; returns when the broker has begun with it.
+    pub(crate) async fn waiting(broker: &Broker, topic: &str, parameters: &str) -> Self {
+        let before = broker.request_count(POP_MESSAGE);
+        let mut peer = Self::connect(broker.address()).await;
+        peer.write(&HttpRequest::new("GET", &format!("{}?{parameters}", path(topic)), [])).await;
+        while broker.request_count(POP_MESSAGE) == before {
+            tokio::task::yield_now().await;
+        }
+        peer
+    }
+
     /// Acknowledges with these parameters: `consumer=G`.
     pub(crate) async fn ack(&mut self, topic: &str, parameters: &str, handles: &[&str]) -> HttpAnswer {
         let handles = Handles(handles.iter().map(|handle| (*handle).to_owned()).collect());
@@ -199,6 +220,17 @@ impl HttpAnswer {
         Published::decode(&self.body).unwrap()
     }
 
+    /// The messages; none where there is nothing to consume.
+    pub(crate) fn messages_if_any(&self) -> Vec<Delivered> {
+        match self.status {
+            404 => {
+                assert_eq!(self.refused().code, code::MESSAGE_NOT_EXIST);
+                Vec::new()
+            }
+            _ => self.messages(),
+        }
+    }
+
     pub(crate) fn messages(&self) -> Vec<Delivered> {
         self.complete(200);
         decode_messages(&self.body).unwrap()
@@ -213,9 +245,9 @@ impl HttpAnswer {
     /// The code of a refusal, whose status goes with it.
     pub(crate) fn refused(&self) -> ErrorDocument {
         let error = ErrorDocument::decode(&self.body).unwrap();
-        self.complete(tminus::codec::http::code::status(&error.code));
+        self.complete(code::status(&error.code));
         assert_eq!(error.request_id, self.headers[REQUEST_ID]);
-        assert!(error.host_id.starts_with("http://127.0.0.1:") && !error.message.is_empty(), "{error:?}");
+        assert!(error.host_id.contains("://127.0.0.1:") && !error.message.is_empty(), "{error:?}");
         error
     }
 

@@ -44,6 +44,11 @@ impl Loopback {
         Self { broker, runtime, turn: Some(turn) }
     }
 
+    /// Runs `work` where the broker runs.
+    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
     pub(crate) fn address(&self) -> String {
         let address: SocketAddr = self.broker.address();
         address.to_string()

@@ -7,6 +7,7 @@
 
 mod checks;
 mod grpc;
+mod http;
 mod loopback;
 mod peers;
 mod place;
@@ -82,6 +83,59 @@ run_checks!(grpc_python, crate::Program::python_v5, grpc:
     a_topic_takes_its_own_type_only,
     keys_are_checked,
     tls_is_verified,
+);
+run_checks!(http_go, crate::Program::go_mqhttp, http:
+    a_message_arrives_as_it_was_published,
+    instances_are_apart,
+    delivery_times_are_kept,
+    a_long_poll_ends_with_the_first_message,
+    a_poll_without_message_says_so,
+    tags_are_filtered,
+    sixteen_messages_at_most_come_at_once,
+    a_bad_handle_among_good_ones_is_told_apart,
+    what_is_not_acknowledged_comes_again,
+    a_shard_waits_until_all_is_acknowledged,
+    half_messages_end_as_their_producer_says,
+    keys_are_checked,
+    an_unknown_topic_is_told,
+    what_our_producer_sends_is_consumed,
+    what_a_peer_publishes_is_received,
+    tls_is_verified,
+);
+run_checks!(http_node, crate::Program::node_mqhttp, http:
+    a_message_arrives_as_it_was_published,
+    instances_are_apart,
+    delivery_times_are_kept,
+    a_long_poll_ends_with_the_first_message,
+    a_poll_without_message_says_so,
+    tags_are_filtered,
+    sixteen_messages_at_most_come_at_once,
+    a_bad_handle_among_good_ones_is_told_apart,
+    what_is_not_acknowledged_comes_again,
+    a_shard_waits_until_all_is_acknowledged,
+    half_messages_end_as_their_producer_says,
+    keys_are_checked,
+    an_unknown_topic_is_told,
+    what_our_producer_sends_is_consumed,
+    what_a_peer_publishes_is_received,
+    tls_is_verified,
+);
+run_checks!(http_python, crate::Program::python_mqhttp, http:
+    a_message_arrives_as_it_was_published,
+    instances_are_apart,
+    delivery_times_are_kept,
+    a_long_poll_ends_with_the_first_message,
+    a_poll_without_message_says_so,
+    tags_are_filtered,
+    sixteen_messages_at_most_come_at_once,
+    a_bad_handle_among_good_ones_is_told_apart,
+    what_is_not_acknowledged_comes_again,
+    a_shard_waits_until_all_is_acknowledged,
+    half_messages_end_as_their_producer_says,
+    keys_are_checked,
+    an_unknown_topic_is_told,
+    what_our_producer_sends_is_consumed,
+    what_a_peer_publishes_is_received,
 );
 
 fn skip(reason: &str) {

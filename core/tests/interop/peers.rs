@@ -37,7 +37,7 @@ impl Program {
             let mut command = vec!["java".into()];
             command.extend(options.map(OsString::from));
             command.extend(["-cp".into(), path, "Peer".into()]);
-            Ok(Program { command })
+            Ok(Program { command, environment: Vec::new() })
         });
         BUILT.as_ref().map_err(String::as_str)
     }
@@ -50,21 +50,64 @@ impl Program {
 
     /// rocketmq-python-client 5.1.2 in an environment of its own, or why that cannot be made here.
     pub(crate) fn python_v5() -> Result<&'static Self, &'static str> {
+        static BUILT: LazyLock<Built> = LazyLock::new(|| python("python-v5"));
+        BUILT.as_ref().map_err(String::as_str)
+    }
+
+    /// mq-http-go-sdk v1.0.3, or why it cannot be built here.
+    pub(crate) fn go_mqhttp() -> Result<&'static Self, &'static str> {
+        static BUILT: LazyLock<Built> = LazyLock::new(|| go_module("go-mqhttp"));
+        BUILT.as_ref().map_err(String::as_str)
+    }
+
+    /// mq_http_sdk 1.0.3 for Python in an environment of its own, or why that cannot be made here.
+    pub(crate) fn python_mqhttp() -> Result<&'static Self, &'static str> {
+        static BUILT: LazyLock<Built> = LazyLock::new(|| python("python-mqhttp"));
+        BUILT.as_ref().map_err(String::as_str)
+    }
+
+    /// @aliyunmq/mq-http-sdk 1.0.4 for Node with its packages beside it, or why those cannot be had here.
+    pub(crate) fn node_mqhttp() -> Result<&'static Self, &'static str> {
         static BUILT: LazyLock<Built> = LazyLock::new(|| {
-            let (sources, environment) = (here().join("python-v5"), out().join("interop-python-v5"));
-            let python = environment.join("bin/python");
-            // What was installed is noted last, so that half an environment is made anew.
-            let (wanted, installed) = (sources.join("requirements.txt"), environment.join("installed.txt"));
-            let requirements = std::fs::read_to_string(&wanted).unwrap();
-            if std::fs::read_to_string(&installed).ok().as_ref() != Some(&requirements) {
-                run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
-                run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(&wanted))?;
-                std::fs::write(&installed, requirements).unwrap();
-            }
-            Ok(Program { command: vec![python.into(), sources.join("main.py").into()] })
+            let found = Command::new("node").arg("--version").stdout(Stdio::null()).status();
+            found.map_err(|e| format!("Node is not installed (node --version: {e})"))?;
+            let (sources, packages) = (here().join("node-mqhttp"), out().join("interop-node-mqhttp"));
+            install(&sources.join("package-lock.json"), &packages, || {
+                std::fs::create_dir_all(&packages).unwrap();
+                for name in ["package.json", "package-lock.json"] {
+                    std::fs::copy(sources.join(name), packages.join(name)).unwrap();
+                }
+                let options = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"];
+                run(Command::new("npm").current_dir(&packages).args(options))
+            })?;
+            let environment = vec![("NODE_PATH", packages.join("node_modules").into())];
+            Ok(Program { command: vec!["node".into(), sources.join("main.js").into()], environment })
         });
         BUILT.as_ref().map_err(String::as_str)
     }
+}
+
+/// The Python program of `folder`, in an environment of its own.
+fn python(folder: &str) -> Built {
+    let (sources, environment) = (here().join(folder), out().join(format!("interop-{folder}")));
+    let python = environment.join("bin/python");
+    let wanted = sources.join("requirements.txt");
+    install(&wanted, &environment, || {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
+        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(&wanted))
+    })?;
+    Ok(Program { command: vec![python.into(), sources.join("main.py").into()], environment: Vec::new() })
+}
+
+/// Makes what `wanted` lists in `place`, unless it is there.
+fn install(wanted: &Path, place: &Path, make: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    // What was installed is noted last, so that half of it is made anew.
+    let (list, installed) = (std::fs::read_to_string(wanted).unwrap(), place.join("installed.txt"));
+    if std::fs::read_to_string(&installed).ok().as_ref() != Some(&list) {
+        make()?;
+        std::fs::write(&installed, list).unwrap();
+    }
+    Ok(())
 }
 
 fn go_module(folder: &str) -> Built {
@@ -72,7 +115,7 @@ fn go_module(folder: &str) -> Built {
     found.map_err(|e| format!("Go is not installed (go version: {e})"))?;
     let binary = out().join(format!("interop-{folder}"));
     build(Command::new("go").current_dir(here().join(folder)).args(["build", "-o"]).arg(&binary).arg("."));
-    Ok(Program { command: vec![binary.into()] })
+    Ok(Program { command: vec![binary.into()], environment: Vec::new() })
 }
 
 fn here() -> PathBuf {

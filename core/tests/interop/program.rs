@@ -1,8 +1,8 @@
 //! A peer's program: built once, run with a time limit, ended with the test.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
-use std::io::{BufRead, BufReader};
+use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -17,6 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Program {
     pub(crate) command: Vec<OsString>,
+    /// Variables of its environment.
+    pub(crate) environment: Vec<(&'static str, OsString)>,
 }
 
 /// What a sender prints of a message.
@@ -118,11 +120,15 @@ pub(crate) struct Running {
 
 impl Running {
     fn start(program: &Program, what: &str, address: &str, topic: &str, flags: &[&str]) -> Self {
+        Self::spawn(program, &[&[what], flags, &[address, topic]].concat(), &[])
+    }
+
+    pub(crate) fn spawn(program: &Program, arguments: &[&str], environment: &[(&str, &OsStr)]) -> Self {
         let mut child = Command::new(&program.command[0])
             .args(&program.command[1..])
-            .arg(what)
-            .args(flags)
-            .args([address, topic])
+            .args(arguments)
+            .envs(program.environment.iter().cloned())
+            .envs(environment.iter().copied())
             .current_dir(out())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -134,8 +140,13 @@ impl Running {
         Self { child, output, errors }
     }
 
+    /// Writes a line to its input.
+    pub(crate) fn tell(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
     /// The next line, or `None` when the program closed its output.
-    fn line(&mut self) -> Option<String> {
+    pub(crate) fn line(&mut self) -> Option<String> {
         use std::sync::mpsc::RecvTimeoutError::{Disconnected, Timeout};
         match self.output.recv_timeout(PATIENCE) {
             Ok(line) => Some(line),
@@ -144,7 +155,7 @@ impl Running {
         }
     }
 
-    fn complaint(&self) -> String {
+    pub(crate) fn complaint(&self) -> String {
         let mut text = Vec::new();
         while let Ok(line) = self.errors.recv_timeout(Duration::from_secs(1)) {
             text.push(line);

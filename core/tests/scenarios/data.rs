@@ -36,7 +36,6 @@ pub struct BrokerSpec {
     pub users: Vec<String>,
     pub auto_create_topics: Option<bool>,
     pub persona: Option<String>,
-    #[allow(dead_code)]
     pub http_invisible_ms: Option<u64>,
 }
 

@@ -229,6 +229,7 @@ impl Run<'_> {
                     "swallow" => Fault::Swallow,
                     "close_before" => Fault::CloseBefore,
                     "close_after" => Fault::CloseAfter,
+                    "gateway" => Fault::Gateway,
                     "refuse" => Fault::Refuse { code: code.unwrap_or(1), remark: "injected".into() },
                     other => return Err(format!("unknown fault {other}")),
                 };

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use tminus::broker::{Broker, BrokerOptions, BrokerTls, GroupOptions, Persona, TopicType};
 use tminus::{Clock, Credentials};
@@ -58,6 +59,9 @@ pub async fn start_broker(spec: &BrokerSpec) -> tminus::Result<Broker> {
     options.tls = spec.tls.then_some(BrokerTls::SelfMade);
     options.credentials = spec.users.iter().map(|user| credentials(user)).collect();
     options.auto_create_topics = spec.auto_create_topics.unwrap_or(true);
+    if let Some(ms) = spec.http_invisible_ms {
+        options.http_invisible = Duration::from_millis(ms);
+    }
     options.persona = match spec.persona.as_deref() {
         None | Some("loopback") => Persona::Loopback,
         Some("apache5") => Persona::Apache5,

@@ -68,6 +68,7 @@ class Loopback(Server):
         users: tuple[str, ...] = (),
         auto_create_topics: bool = True,
         persona: Any = "loopback",
+        http_invisible_ms: int | None = None,
     ) -> None:
         self.protocol = protocol
         self.is_virtual = clock == "virtual"
@@ -78,6 +79,7 @@ class Loopback(Server):
                 credentials=[credentials(user) for user in users],
                 auto_create_topics=auto_create_topics,
                 persona=persona,
+                http_invisible=None if http_invisible_ms is None else timedelta(milliseconds=http_invisible_ms),
             )
         )
         self.address = self.broker.endpoint

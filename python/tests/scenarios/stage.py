@@ -67,11 +67,14 @@ class Stage:
         retries: int | None = None,
         topics: tuple[str, ...] = (),
         checker: str | None = None,
+        allow_duplicates: bool = False,
+        body_encoding: Any = None,
         tls: dict[str, Any] | None = None,
         user: str | None = None,
         error: dict[str, str] | None = None,
     ) -> None:
         options: dict[str, Any] = {"group": f"{self._prefix}producers", "retries": retries}
+        options.update(allow_duplicates=allow_duplicates, body_encoding=body_encoding)
         options["topics"] = [self._resource(topic) for topic in topics]
         if checker is not None:
             resolution = tminus.TransactionResolution(checker)
@@ -126,6 +129,7 @@ class Stage:
         group: str = "g",
         filter: str = "*",
         sql: str | None = None,
+        orderly: bool = False,
         tls: dict[str, Any] | None = None,
         user: str | None = None,
         error: dict[str, str] | None = None,
@@ -134,6 +138,7 @@ class Stage:
             self._server.endpoint,
             self._resource(group),
             {self._resource(topic): filter if sql is None else tminus.Sql92(sql)},
+            orderly=orderly,
             **self._connection(tls, user),
         )
         self._stack.callback(client.close)
@@ -329,11 +334,10 @@ class Stage:
             yield
             return
         assert error
-        assert error.keys() <= {"kind", "grpc_kind", "outcome"}
-        expected = dict(error)
-        over_grpc = expected.pop("grpc_kind", None)
-        if over_grpc and self._server.protocol == "grpc":
-            expected["kind"] = over_grpc
+        assert error.keys() <= {"kind", "grpc_kind", "http_kind", "outcome"}
+        expected = {name: value for name, value in error.items() if not name.endswith("_kind")}
+        if here := error.get(f"{self._server.protocol}_kind"):
+            expected["kind"] = here
         with pytest.raises(tminus.Error) as caught:
             yield
         got = {"kind": caught.value.kind, "outcome": caught.value.outcome.name.lower()}

@@ -1,7 +1,7 @@
 //! Handing out messages in order: the next message of a line goes when all before it are settled.
 
 use super::lines::Lines;
-use super::receive::Batch;
+use super::receive::{Batch, Mode};
 use crate::broker::state::State;
 use crate::codec::remoting::record::StoredMessage;
 use crate::message::properties;
@@ -15,8 +15,9 @@ impl State {
         };
         let mut lines = self.take_lines(&wanted.group, &wanted.topic, queue);
         let before = batch.deliveries.len();
+        let again = wanted.mode == Mode::InOrder;
         while batch.left() > 0
-            && let Some((line, ready)) = lines.take_ready(batch.left(), batch.number)
+            && let Some((line, ready)) = lines.take_ready(batch.left(), batch.number, again)
         {
             for (offset, times) in ready {
                 match self.message(&wanted.topic, queue, offset) {

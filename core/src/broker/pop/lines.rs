@@ -6,6 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// Messages that wait behind others; no further ones are looked at while there are this many.
 const MAX_UNSETTLED: usize = 16_000;
 
+/// No batch has this number: nothing joins it.
+const NO_BATCH: u64 = 0;
+
 /// The unsettled messages of a message group, by queue offset.
 #[derive(Debug, Default)]
 struct Line {
@@ -96,17 +99,25 @@ impl Lines {
     }
 
     /// Hands out up to `count` messages of the line that has waited longest: its message group, offsets, and how often
-    /// each was delivered.
-    pub(crate) fn take_ready(&mut self, count: usize, batch: u64) -> Option<(String, Vec<(i64, i32)>)> {
+    /// each was delivered. With `again` the messages that were delivered before come again alone: the next of the line
+    /// go when these are settled.
+    pub(crate) fn take_ready(
+        &mut self,
+        count: usize,
+        batch: u64,
+        again: bool,
+    ) -> Option<(String, Vec<(i64, i32)>)> {
         let (_, message_group) = self.ready.pop_first()?;
         let line = self.by_message_group.get_mut(&message_group)?;
         let mut taken = Vec::new();
         let end = line.out.first().copied().unwrap_or(i64::MAX);
+        let alone = again && line.waiting.first_key_value().is_some_and(|(_, times)| *times > 0);
         while taken.len() < count
             && let Some(first) = line.waiting.first_entry().filter(|first| *first.key() < end)
+            && (!alone || *first.get() > 0)
         {
             let message = first.remove_entry();
-            line.hand_out(message.0, batch);
+            line.hand_out(message.0, if alone { NO_BATCH } else { batch });
             taken.push(message);
         }
         Some((message_group, taken))
@@ -150,7 +161,7 @@ mod tests {
     }
 
     fn take(lines: &mut Lines, count: usize, batch: u64) -> Vec<(i64, i32)> {
-        lines.take_ready(count, batch).map_or_else(Vec::new, |(_, taken)| taken)
+        lines.take_ready(count, batch, false).map_or_else(Vec::new, |(_, taken)| taken)
     }
 
     #[test]
@@ -190,6 +201,21 @@ mod tests {
         lines.settle("a", 1);
         lines.settle("a", 2);
         assert_eq!(take(&mut lines, 9, 5), [(3, 0)]);
+    }
+
+    #[test]
+    fn what_comes_again_may_come_alone() {
+        let mut lines = Lines::from(0);
+        look(&mut lines, &["a", "a"], 1);
+        assert_eq!(look(&mut lines, &["a"], 2), [false]);
+        lines.put_back("a", 0, 1);
+        lines.put_back("a", 1, 1);
+        assert_eq!(lines.take_ready(9, 3, true), Some(("a".into(), vec![(0, 1), (1, 1)])));
+        assert_eq!(look(&mut lines, &["a"], 3), [false], "a message that comes now does not join either");
+        lines.settle("a", 0);
+        assert_eq!(lines.take_ready(9, 4, true), None);
+        lines.settle("a", 1);
+        assert_eq!(lines.take_ready(9, 5, true), Some(("a".into(), vec![(2, 0), (3, 0)])));
     }
 
     #[test]

@@ -29,12 +29,13 @@ impl From<HandleFault> for Refusal {
 
 /// Acknowledge: each handle has its own result, and the answer tells those that were refused.
 pub(super) fn acknowledge(call: &Call<'_>, query: &Query) -> Result<Reply, Refusal> {
-    let (topic, group) = (call.topic()?, call.group(query)?);
+    let group = call.group(query)?;
     let handles = handles(call)?;
     if handles.len() > MAX_COUNT {
         let text = format!("there are {} handles; allowed are {MAX_COUNT}", handles.len());
         return Err(Refusal::new(code::INVALID_ARGUMENT, text));
     }
+    let topic = call.known_topic()?;
     let now_ms = call.node.clock.now_ms();
     let mut state = call.node.state();
     let results = handles.into_iter().map(|handle| {
@@ -48,11 +49,11 @@ pub(super) fn acknowledge(call: &Call<'_>, query: &Query) -> Result<Reply, Refus
 /// Commit or roll back. The group is not looked at: the handle says enough, and one official client names none where there
 /// is no instance.
 pub(super) fn end_transaction(call: &Call<'_>, resolution: Resolution) -> Result<Reply, Refusal> {
-    let topic = call.topic()?;
     let [handle] = <[String; 1]>::try_from(handles(call)?).map_err(|several| {
         let text = format!("there are {} handles; a transaction is ended by one", several.len());
         Refusal::new(code::INVALID_ARGUMENT, text)
     })?;
+    let topic = call.known_topic()?;
     let now_ms = call.node.clock.now_ms();
     let mut state = call.node.state();
     let ended = Receipt::of(&handle, &call.node.name)

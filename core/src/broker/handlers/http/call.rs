@@ -37,6 +37,18 @@ impl Call<'_> {
         }
     }
 
+    /// The topic, where it has to exist.
+    ///
+    /// # Errors
+    /// Those of [`Call::topic`]; `TopicNotExist`.
+    pub(super) fn known_topic(&self) -> Result<&str, Refusal> {
+        let topic = self.topic()?;
+        match self.node.state().store.topics.get(topic) {
+            Some(_) => Ok(topic),
+            None => Err(Refusal::no_topic(topic)),
+        }
+    }
+
     /// The consumer group, with the namespace of the instance in front.
     ///
     /// # Errors

@@ -69,7 +69,7 @@ fn understand(call: &Call<'_>, query: &Query) -> Result<(Receive, Duration), Ref
 fn check_topic(call: &Call<'_>, topic: &str) -> Result<(), Refusal> {
     let state = call.node.state();
     let Some(found) = state.store.topics.get(topic) else {
-        return Err(Refusal::new(code::TOPIC_NOT_EXIST, format!("topic {topic} does not exist")));
+        return Err(Refusal::no_topic(topic));
     };
     if found.config.perm & perm::READ == 0 {
         return Err(Refusal::new(code::ACCESS_DENIED, format!("topic {topic} may not be read")));

@@ -131,7 +131,8 @@ async fn answer(node: Arc<Node>, link: Arc<Link>, request: Request<Incoming>) ->
     answer.unwrap_or_else(|refusal| {
         let Refusal { code, message } = &refusal;
         tracing::debug!(peer = %link.peer, method = %parts.method, code, message, "refused");
-        reply::refused(refusal, &id, node.address)
+        let scheme = if link.over_tls { "https" } else { "http" };
+        reply::refused(refusal, &id, format!("{scheme}://{}", node.address))
     })
 }
 

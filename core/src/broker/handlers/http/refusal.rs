@@ -17,6 +17,10 @@ impl Refusal {
     pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
+
+    pub(super) fn no_topic(topic: &str) -> Self {
+        Self::new(code::TOPIC_NOT_EXIST, format!("topic {topic} does not exist"))
+    }
 }
 
 impl From<XmlError> for Refusal {

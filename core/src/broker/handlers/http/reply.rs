@@ -1,7 +1,5 @@
 //! Answers.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, UPGRADE};
 use http::{HeaderValue, Response, StatusCode};
@@ -25,15 +23,15 @@ pub(super) fn nothing() -> Reply {
     reply
 }
 
-/// The answer to a request that was refused by the server at `address`.
-pub(super) fn refused(refusal: Refusal, request_id: &str, address: SocketAddr) -> Reply {
+/// The answer to a request that was refused by the server with this URL.
+pub(super) fn refused(refusal: Refusal, request_id: &str, url: String) -> Reply {
     let status =
         StatusCode::from_u16(code::status(refusal.code)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let error = ErrorDocument {
         code: refusal.code.to_owned(),
         message: refusal.message,
         request_id: request_id.to_owned(),
-        host_id: format!("http://{address}"),
+        host_id: url,
     };
     complete(document(status, error.encode()), request_id)
 }
