@@ -137,6 +137,7 @@ fn mistakes_are_explained_on_standard_error() {
         (&["--tls-only"], 2, "certificate"),
         (&["--tls-cert", "/nowhere", "--tls-key", "/nowhere"], 1, "/nowhere"),
         (&["--join", "127.0.0.1:1"], 1, "127.0.0.1:1"),
+        (&["--http-invisible-ms", "0"], 2, "at least 1 ms"),
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tminus"));
         let listen = if arguments[0] == "--listen" { &[][..] } else { &["--listen", "127.0.0.1:0"] };
