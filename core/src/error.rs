@@ -82,7 +82,7 @@ kinds! {
     TopicTypeMismatch = 25, "topic_type_mismatch";
     /// The server does not take the time of the request: the clock of this machine or its own is wrong.
     ClockSkew = 26, "clock_skew";
-    /// No message came within the wait. Only the calls of [`HttpClient`](crate::HttpClient) report it; elsewhere nothing
+    /// No message came within the wait. Only the calls of `HttpClient` report it; elsewhere nothing
     /// received is no error.
     MessageNotFound = 27, "message_not_found";
 }

@@ -37,13 +37,13 @@ impl HttpClient {
     /// # Errors
     /// `InvalidMessage`, also for a body or property that XML cannot carry; `InvalidDeliveryTime`; `DelayUnsupported`
     /// for a delay level. Then `TopicNotFound`, `PermissionDenied`, `ClockSkew`, `Busy`, `Server`, … as the server
-    /// answers ([`Error::refusal`](crate::Error::refusal) has its words), or `BrokerUnreachable`, `ConnectionClosed`,
+    /// answers ([`Error::refusal`](crate::error::Error::refusal) has its words), or `BrokerUnreachable`, `ConnectionClosed`,
     /// `Timeout`, whose outcome says whether the message may be stored.
     pub async fn publish(&self, message: Message, timeout: Option<Duration>) -> Result<SendReceipt> {
         self.0.publish(message, timeout).await
     }
 
-    /// Takes up to `max` messages, hidden from the group until [`Received::invisible_until_ms`](crate::Received).
+    /// Takes up to `max` messages, hidden from the group until [`Received::invisible_until_ms`](super::Received).
     /// It is never repeated: an answer that gets lost leaves its messages hidden until then.
     ///
     /// # Errors

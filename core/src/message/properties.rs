@@ -63,7 +63,7 @@ pub const SHARDING_KEY: &str = "__SHARDINGKEY";
 /// Seconds until the first question about a half message (ApsaraMQ HTTP, 10 to 300); makes a message one.
 pub const TRANSACTION_CHECK_SECONDS: &str = "__TransCheckT";
 /// `base64` on a body that was sent so because its protocol carries text only; ours, see
-/// [`BodyEncoding`](crate::options::BodyEncoding).
+/// `BodyEncoding`.
 pub const BODY_ENCODING: &str = "__BODY_ENCODING";
 
 /// Separates name from value on the wire.

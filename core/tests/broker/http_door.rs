@@ -271,3 +271,19 @@ async fn a_request_may_come_in_pieces_and_others_behind_it() {
     drop(gone);
     assert_eq!(stored(&broker), 5);
 }
+
+#[tokio::test]
+async fn clients_that_come_and_go_leave_nothing() {
+    let broker = broker(|_| {}).await;
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let alone = tasks();
+    for _ in 0..200 {
+        let mut peer = HttpPeer::connect(broker.address()).await;
+        peer.exchange(&publish()).await.published();
+        // The answer to this one finds nobody.
+        peer.write(&publish()).await;
+    }
+    while tasks() > alone {
+        tokio::task::yield_now().await;
+    }
+}
