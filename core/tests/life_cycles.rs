@@ -65,14 +65,15 @@ fn memory_kib() -> i64 {
 async fn a_thousand_cycles_leave_nothing() {
     let broker = Broker::start(BrokerOptions::default()).await.unwrap();
     broker.create_topic("T", 4).unwrap();
-    for protocol in ["remoting", "grpc"] {
+    for protocol in ["remoting", "grpc", "http"] {
         let endpoint = &format!("{protocol}://{}", broker.address());
         measure(protocol, "producer", async |cycle, end| produce(endpoint, cycle, end).await).await;
         measure(protocol, "push consumer", async |_, end| push(endpoint, end).await).await;
         measure(protocol, "failed start", async |_, _| fail(protocol).await).await;
+        if protocol != "remoting" {
+            measure(protocol, "simple consumer", async |cycle, end| simple(endpoint, cycle, end).await).await;
+        }
     }
-    let endpoint = &format!("grpc://{}", broker.address());
-    measure("grpc", "simple consumer", async |cycle, end| simple(endpoint, cycle, end).await).await;
     broker.stop().await;
 }
 
@@ -141,7 +142,14 @@ async fn simple(endpoint: &str, cycle: usize, end: End) {
 
 async fn fail(protocol: &str) {
     let endpoint = format!("{protocol}://127.0.0.1:1");
-    let error = Producer::start(ProducerOptions::new(&endpoint).unwrap()).await.unwrap_err();
+    let error = if protocol == "http" {
+        // Producers dial with the first message there.
+        let options =
+            PushConsumerOptions::new(&endpoint, "push").unwrap().subscribe("T", FilterExpression::all());
+        PushConsumer::start(options, async |_| ConsumeResult::Success).await.unwrap_err()
+    } else {
+        Producer::start(ProducerOptions::new(&endpoint).unwrap()).await.unwrap_err()
+    };
     let kinds = [ErrorKind::NameServerUnreachable, ErrorKind::BrokerUnreachable];
     assert!(kinds.contains(&error.kind()), "{error}");
 }

@@ -24,9 +24,10 @@ impl PushConsumer {
     /// # Errors
     /// `InvalidArgument`, also for an SQL92 expression that the broker cannot read; `Unsupported` if it takes none;
     /// `NameServerUnreachable`, `WrongProtocol` or `Tls` if no name server can be talked to; `PermissionDenied` if a broker
-    /// refuses the credentials. Over gRPC also
-    /// `BrokerUnreachable` and `Timeout` for proxies, `Unsupported` for broadcasting and for beginning at a time, and
-    /// `InvalidArgument` if order is asked for and the group does not keep it. A topic that does not exist is waited for.
+    /// refuses the credentials. Over gRPC and ApsaraMQ HTTP also
+    /// `BrokerUnreachable` and `Timeout` for proxies and the service, `Unsupported` for broadcasting and for beginning at a
+    /// time; over gRPC `InvalidArgument` if order is asked for and the group does not keep it; over ApsaraMQ HTTP
+    /// `Unsupported` for an SQL92 expression. A topic that does not exist is waited for.
     pub async fn start<L, F>(options: PushConsumerOptions, listener: L) -> Result<Self>
     where
         L: Fn(MessageView) -> F + Send + Sync + 'static,
@@ -77,7 +78,8 @@ impl PushConsumer {
         self.0.suspend(false);
     }
 
-    /// Queues this consumer holds now. Over gRPC, id −1 stands for all queues of a broker.
+    /// Queues this consumer holds now. Over gRPC, id −1 stands for all queues of a broker; over ApsaraMQ HTTP, which names
+    /// none, for all of a topic.
     pub fn assigned_queues(&self) -> Vec<MessageQueue> {
         self.0.assigned_queues()
     }
@@ -88,7 +90,8 @@ impl PushConsumer {
     }
 
     /// Stops pulling, waits for running listeners (at most 5 s), stores the offsets (over gRPC: sends the last
-    /// acknowledgements, and gives back what no listener had) and signs off. Idempotent.
+    /// acknowledgements, and gives back what no listener had; over ApsaraMQ HTTP that comes again after 300 s) and signs
+    /// off. Idempotent.
     pub async fn shutdown(&self) {
         self.0.shutdown().await;
     }

@@ -12,16 +12,17 @@ use crate::options::{FilterExpression, SimpleConsumerOptions};
 /// Receives messages when asked and hides them from the rest of the group for a while; what is not acknowledged by then
 /// comes again. Cloning shares the consumer; all methods may be called from many tasks.
 ///
-/// gRPC only; over remoting the start fails with `Unsupported`.
+/// Over gRPC and ApsaraMQ HTTP; over remoting the start fails with `Unsupported`.
 #[derive(Clone)]
 pub struct SimpleConsumer(Arc<SimpleClient>);
 
 impl SimpleConsumer {
-    /// Checks the options and connects.
+    /// Checks the options and connects; over ApsaraMQ HTTP the first receive does that.
     ///
     /// # Errors
-    /// `InvalidArgument`; `Unsupported` where the protocol has no such consumer; `BrokerUnreachable`, `WrongProtocol`,
-    /// `Tls` or `Timeout` if no server answers as it should; `TopicNotFound`; `PermissionDenied`.
+    /// `InvalidArgument`, also if order is asked for over gRPC and the group does not keep it; `Unsupported` where the
+    /// protocol has no such consumer, or no such filter; `BrokerUnreachable`, `WrongProtocol`, `Tls` or `Timeout` if no
+    /// server answers as it should; `TopicNotFound`; `PermissionDenied`.
     pub async fn start(options: SimpleConsumerOptions) -> Result<Self> {
         Ok(Self(Arc::new(SimpleClient::start(options).await?)))
     }
@@ -34,8 +35,17 @@ impl SimpleConsumer {
     /// the same `invisible`, and at least its `max`: messages then stay hidden for three quarters of `invisible` at least.
     /// What nobody takes over is given back.
     ///
+    /// Over ApsaraMQ HTTP one call takes 16 messages at most, and each stays hidden until
+    /// [`Received::invisible_until_ms`]: the service hides for 300 s whatever is asked, so a shorter `invisible` changes
+    /// nothing, and a longer one is refused. The server waits for the whole seconds of `wait` (30 at a time; with several
+    /// topics one at a time), the rest is asked for in short polls, and a `wait` of 0 looks at every topic once; to `wait` comes
+    /// the time of the last answer. Only a call that is dropped leaves its request standing; what nobody takes over
+    /// within 75 s comes again when the service says.
+    ///
     /// # Errors
-    /// `InvalidArgument`, `Closed`, `Busy` when the server limits the flow, or why the server cannot be asked.
+    /// `InvalidArgument`, `Closed`, `Busy` when the server limits the flow, `Unsupported` for a longer `invisible` than
+    /// the service has, or why the server cannot be asked. A receive over ApsaraMQ HTTP that fails with the outcome
+    /// `MaybeSent` is never repeated by itself, and may have hidden messages.
     pub async fn receive(
         &self,
         max: usize,
@@ -45,7 +55,8 @@ impl SimpleConsumer {
         self.0.receive(max, invisible, wait).await
     }
 
-    /// Tells the server that a message was consumed.
+    /// Tells the server that a message was consumed. Over ApsaraMQ HTTP, one that is gone counts as acknowledged, so that an
+    /// acknowledgement can be repeated.
     ///
     /// # Errors
     /// `InvalidReceipt` if the handle is expired, was replaced (as far as this consumer did it: Apache's server says
@@ -55,7 +66,8 @@ impl SimpleConsumer {
         self.0.ack(std::slice::from_ref(receipt)).await.pop().unwrap_or(Ok(()))
     }
 
-    /// The same for many, with one request a broker; one result a receipt, in their order.
+    /// The same for many, with one request a broker, over ApsaraMQ HTTP one for 16 of a topic; one result a receipt, in
+    /// their order.
     pub async fn ack_all(&self, receipts: &[ReceiptHandle]) -> Vec<Result<()>> {
         self.0.ack(receipts).await
     }
@@ -64,7 +76,7 @@ impl SimpleConsumer {
     /// handle into `receipt`; the old one ends.
     ///
     /// # Errors
-    /// As [`SimpleConsumer::ack`]; `InvalidArgument`.
+    /// As [`SimpleConsumer::ack`]; `InvalidArgument`; `Unsupported` over ApsaraMQ HTTP.
     pub async fn change_invisible(&self, receipt: &mut ReceiptHandle, invisible: Duration) -> Result<()> {
         self.0.change_invisible(receipt, invisible).await
     }
@@ -72,7 +84,8 @@ impl SimpleConsumer {
     /// Adds or replaces a subscription.
     ///
     /// # Errors
-    /// `InvalidArgument` for an illegal topic or an empty expression; `TopicNotFound`; `Closed`.
+    /// `InvalidArgument` for an illegal topic or an empty expression; `TopicNotFound` (over ApsaraMQ HTTP the next receive
+    /// says that); `Unsupported` for an SQL92 expression there; `Closed`.
     pub async fn subscribe(&self, topic: &str, filter: FilterExpression) -> Result<()> {
         self.0.subscribe(topic, &filter).await
     }

@@ -51,11 +51,14 @@ pub enum ConsumeResult {
     /// Done.
     Success,
     /// Deliver it again later; the broker's schedule decides when (10 s, 30 s, 1 min, …; over gRPC the group's: 1 s, 5 s,
-    /// 10 s, …).
+    /// 10 s, …). Over ApsaraMQ HTTP nothing can be said of a message but that it was consumed: it comes again when its
+    /// handle expires, after 300 s; in order it is tried again here before (1 s, 2 s, 4 s, … 30 s).
     RetryLater,
-    /// Deliver it again after this delay level 1..=18.
+    /// Deliver it again after this delay level 1..=18; over ApsaraMQ HTTP as `RetryLater`, and only in order after this
+    /// level.
     RetryAfterLevel(u8),
-    /// Give it up: move it to the group's dead letter queue.
+    /// Give it up: move it to the group's dead letter queue. Over ApsaraMQ HTTP only the server does that: the message
+    /// comes again as with `RetryLater`, in order with those behind it.
     DeadLetter,
 }
 
@@ -69,32 +72,40 @@ pub struct PushConsumerOptions {
     pub group: String,
     /// Topics and filters; more can be subscribed after the start.
     pub subscriptions: Vec<(String, FilterExpression)>,
-    /// Default clustering; gRPC has no other.
+    /// Default clustering; gRPC and ApsaraMQ HTTP have no other.
     pub model: MessageModel,
     /// Keep the order within a queue (one message of a queue at a time, queues locked at the broker). Default false. Over
     /// gRPC the order within a message group, which is a property of the consumer group at the server: groups that keep it
-    /// keep it anyway, and asking it of another one is refused.
+    /// keep it anyway, and asking it of another one is refused. Over ApsaraMQ HTTP the order within a message group too,
+    /// and every receive asks for it.
     pub orderly: bool,
-    /// Default last offset. Over gRPC the server decides, as for the last offset; a timestamp is refused there.
+    /// Default last offset. Over gRPC and ApsaraMQ HTTP the server decides, as for the last offset; a timestamp is refused
+    /// there.
     pub consume_from: ConsumeFrom,
     /// Messages handled at the same time. Default 20.
     pub concurrency: usize,
     /// Retries before a message becomes a dead letter. Default 16. Negative: 16, or without limit if orderly, as other
-    /// clients mean it. Over gRPC at most as many as the group has at the server.
+    /// clients mean it. Over gRPC at most as many as the group has at the server; of no use over ApsaraMQ HTTP, where the
+    /// server alone decides.
     pub max_reconsume_times: i32,
-    /// A message not settled for this long is given back for retry. Default 15 min.
+    /// A message not settled for this long is given back for retry. Default 15 min. Over ApsaraMQ HTTP messages come again
+    /// after 300 s: to this consumer, which then only renews its handle, or to another member of the group, which consumes
+    /// it too. Handlers that take longer need a group of one consumer, or must bear that.
     pub consume_timeout: Duration,
-    /// Messages of one pull. Default 32.
+    /// Messages of one pull. Default 32; over ApsaraMQ HTTP at most 16.
     pub pull_batch: i32,
-    /// Unsettled messages kept per queue; over gRPC, of the whole consumer. Default 1024.
+    /// Unsettled messages kept per queue; over gRPC, of the whole consumer; so over ApsaraMQ HTTP, and at most 48 more than
+    /// [`PushConsumerOptions::concurrency`], because their handles expire meanwhile. Default 1024.
     pub cached_messages_per_queue: usize,
-    /// Bytes of unsettled bodies kept per queue; over gRPC, of the whole consumer. Default 64 MiB.
+    /// Bytes of unsettled bodies kept per queue; over gRPC and ApsaraMQ HTTP, of the whole consumer. Default 64 MiB.
     pub cached_bytes_per_queue: usize,
-    /// How long the broker may hold a pull without messages. Default 15 s; over gRPC 5 s at least.
+    /// How long the broker may hold a pull without messages. Default 15 s; over gRPC 5 s at least, over ApsaraMQ HTTP whole
+    /// seconds from 1 to 30.
     pub long_poll: Duration,
-    /// How often offsets are stored at the broker. Default 5 s; of no use over gRPC.
+    /// How often offsets are stored at the broker. Default 5 s; of no use over gRPC and ApsaraMQ HTTP.
     pub offset_commit_interval: Duration,
-    /// How often queues are shared out anew without a notice from the broker. Default 20 s; over gRPC 5 s at most.
+    /// How often queues are shared out anew without a notice from the broker. Default 20 s; over gRPC 5 s at most; of no
+    /// use over ApsaraMQ HTTP, which knows no queues.
     pub rebalance_interval: Duration,
 }
 

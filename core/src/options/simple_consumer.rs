@@ -17,8 +17,9 @@ pub struct SimpleConsumerOptions {
     pub subscriptions: Vec<(String, FilterExpression)>,
     /// How long a receive waits for a message when the call does not say. Default 15 s.
     pub await_duration: Duration,
-    /// Over ApsaraMQ HTTP: receive in order (`trans=order`). The next messages of a message group come when all that were
-    /// delivered of it are acknowledged. Default false. Over gRPC it is a property of the consumer group at the server.
+    /// Receive in order: the next messages of a message group come when all that were delivered of it are acknowledged.
+    /// Default false. Over ApsaraMQ HTTP every receive asks for it; over gRPC it is a property of the consumer group at the
+    /// server: groups that keep it keep it anyway, and asking it of another one is refused.
     pub orderly: bool,
 }
 

@@ -1,58 +1,17 @@
 //! What goes wrong while consuming over ApsaraMQ HTTP: each fault of other clients is named by its cause.
 
-use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::http::*;
-
-/// The answer of a server that has no message.
-const NO_MESSAGE: &str = "<Error><Code>MessageNotExist</Code><Message>none</Message></Error>";
-
-/// A server that answers every request with this document and status 404, or closes the connection; its address, how many
-/// requests came, and what the last one asked for.
-async fn raw_server(
-    document: Option<&'static str>,
-) -> (String, Arc<AtomicUsize>, Arc<std::sync::Mutex<String>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (requests, asked) = (Arc::new(AtomicUsize::new(0)), Arc::new(std::sync::Mutex::default()));
-    let (count, target) = (Arc::clone(&requests), Arc::clone(&asked));
-    tokio::spawn(async move {
-        while let Ok((mut socket, _)) = listener.accept().await {
-            let (count, target) = (Arc::clone(&count), Arc::clone(&target));
-            tokio::spawn(async move {
-                let mut seen = Vec::new();
-                while socket.read_buf(&mut seen).await? > 0 {
-                    if !seen.ends_with(b"\r\n\r\n") {
-                        continue;
-                    }
-                    count.fetch_add(1, Ordering::SeqCst);
-                    let head = String::from_utf8_lossy(&seen);
-                    *target.lock().unwrap() = head.lines().next().unwrap_or_default().to_owned();
-                    seen.clear();
-                    let Some(document) = document else { break };
-                    let length = document.len();
-                    let answer =
-                        format!("HTTP/1.1 404 Not Found\r\ncontent-length: {length}\r\n\r\n{document}");
-                    socket.write_all(answer.as_bytes()).await?;
-                }
-                io::Result::Ok(())
-            });
-        }
-    });
-    (format!("http://{address}"), requests, asked)
-}
+use super::http_raw::{self, Raw, Reply};
 
 #[tokio::test]
 async fn a_consume_whose_connection_dies_is_not_repeated() {
-    let (endpoint, requests, _) = raw_server(None).await;
-    let client = HttpClient::new(tminus::ClientOptions::new(&endpoint).unwrap()).unwrap();
+    let raw = Raw::start(|_, _| Reply::Close).await;
+    let client = http_raw::client(raw.address);
     let error = client.consume(&wanted(16, SECOND)).await.unwrap_err();
-    assert_eq!((error.kind(), requests.load(Ordering::SeqCst)), (ErrorKind::ConnectionClosed, 1), "{error}");
+    assert_eq!((error.kind(), raw.count()), (ErrorKind::ConnectionClosed, 1), "{error}");
+    assert_eq!(error.outcome(), tminus::Outcome::MaybeSent);
     client.shutdown().await;
     // Nor by a consumer: every call is one request.
     let broker = broker_with_topic().await;
@@ -126,16 +85,14 @@ async fn numbers_out_of_range_are_refused_and_not_repaired() {
 
 #[tokio::test]
 async fn a_wait_of_more_than_a_server_holds_is_several_polls() {
-    let (endpoint, requests, asked) = raw_server(Some(NO_MESSAGE)).await;
-    let options = SimpleConsumerOptions::new(&endpoint, "g").unwrap();
+    let raw = Raw::start(|_, _| Reply::With(http_raw::refused("MessageNotExist"))).await;
+    let options = SimpleConsumerOptions::with_client(http_raw::client_options(raw.address), "g");
     let consumer = SimpleConsumer::start(options.subscribe("T", FilterExpression::all())).await.unwrap();
     let wait = Some(Duration::from_secs(45));
     assert!(timeout(QUIET, consumer.receive(32, HIDDEN, wait)).await.is_err());
-    let (requests, asked) = (requests.load(Ordering::SeqCst), asked.lock().unwrap().clone());
-    assert!(
-        (2..=4).contains(&requests),
-        "{requests} requests: an answer at once is no reason for a hot loop"
-    );
+    let seen = raw.seen();
+    assert!((2..=4).contains(&seen.len()), "{} requests: answered at once it is no hot loop", seen.len());
+    let asked = seen[0].line();
     assert!(asked.contains("numOfMessages=16") && asked.contains("waitseconds=30"), "{asked}");
     consumer.shutdown().await;
 }

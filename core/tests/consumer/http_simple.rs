@@ -171,6 +171,27 @@ async fn in_order_the_next_of_a_group_come_when_all_that_came_are_acknowledged()
 }
 
 #[tokio::test]
+async fn the_namespace_is_the_instance() {
+    let broker = broker().await;
+    let mut options = ProducerOptions::new(&broker.address().to_string()).unwrap();
+    options.client.namespace = Some("MQ_INST_1".into());
+    let inside = Producer::start(options).await.unwrap();
+    let outside = producer(&broker).await;
+    send(&inside, 1..2).await;
+    send(&outside, 0..1).await;
+    let mut options = simple_options(&broker);
+    options.client.namespace = Some("MQ_INST_1".into());
+    let consumer = SimpleConsumer::start(options).await.unwrap();
+    let received = receive(&consumer, 1).await;
+    assert_eq!((bodies(&received), received[0].message.topic.as_str()), (vec![1], "T"));
+    consumer.ack(&received[0].receipt).await.unwrap();
+    assert!(consumer.receive(16, HIDDEN, Some(Duration::ZERO)).await.unwrap().is_empty());
+    consumer.shutdown().await;
+    inside.shutdown().await;
+    outside.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_corrupted_body_is_flagged() {
     let broker = virtual_broker_with_topic().await;
     let producer = producer(&broker).await;

@@ -15,6 +15,9 @@ mod http;
 mod http_faults;
 mod http_fifo;
 mod http_push;
+#[allow(dead_code, unreachable_pub)] // shared with the tests of the producer
+#[path = "../producer/http_raw.rs"]
+mod http_raw;
 mod http_simple;
 mod life;
 mod offsets;
