@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use tminus::broker::BrokerTls;
+use tminus::broker::{BrokerTls, Fault};
+use tminus::codec::remoting::codes::{request, response};
 use tminus::options::{Credentials, Secret};
 
 use super::calls::{Caller, Consume};
@@ -46,6 +47,27 @@ pub(crate) fn an_unknown_topic_is_told(peer: &Program) {
         ];
         assert!(failures.iter().all(|failure| failure.text.contains("TopicNotExist")), "{failures:?}");
     }
+}
+
+/// For a peer that does not silently ask for less.
+pub(crate) fn what_is_too_much_is_refused(peer: &Program) {
+    let loopback = start(|_| ());
+    let mut caller = call(peer, &loopback);
+    caller.publish(&target(), &text(0));
+    for wanted in [Consume { max: 17, ..Consume::NOW }, Consume { wait_s: 31, ..Consume::NOW }] {
+        let failure = caller.try_consume(&target(), &wanted).unwrap_err();
+        assert!(failure.text.contains("InvalidArgument"), "{wanted:?}: {failure:?}");
+    }
+}
+
+pub(crate) fn a_busy_server_is_told(peer: &Program) {
+    let loopback = start(|_| ());
+    let mut caller = call(peer, &loopback);
+    let busy = Fault::Refuse { code: response::SYSTEM_BUSY, remark: "slow down".into() };
+    loopback.broker.inject(request::SEND_MESSAGE_V2, 1, busy);
+    let failure = caller.try_publish(&target(), &text(0)).unwrap_err();
+    assert!(failure.text.contains("QpsLimitExceeded") && failure.text.contains("slow down"), "{failure:?}");
+    caller.publish(&target(), &text(1));
 }
 
 pub(crate) fn tls_is_verified(peer: &Program) {

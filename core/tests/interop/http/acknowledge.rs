@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use tminus::clock::Clock;
+
 use super::calls::{Caller, Consume, HttpMessage};
-use super::{HIDDEN, bodies, call, handles, start_virtual, target, text};
+use super::{HIDDEN, bodies, call, handles, start, start_virtual, target, text};
 use crate::program::Program;
 
 const ORDER: Consume = Consume { mode: "order", ..Consume::NOW };
@@ -53,6 +55,35 @@ pub(crate) fn what_is_not_acknowledged_comes_again(peer: &Program) {
     assert_eq!(failure.refused, [(again.handle, "MessageNotExist".to_owned())]);
     loopback.broker.advance(HIDDEN).unwrap();
     caller.assert_empty(&target(), &Consume::NOW);
+}
+
+pub(crate) fn it_comes_again_in_real_time_as_well(peer: &Program) {
+    let loopback = start(|options| options.http_invisible = Duration::from_millis(700));
+    let mut caller = call(peer, &loopback);
+    caller.publish(&target(), &text(0));
+    let first = caller.consume(&target(), &Consume::WAIT).remove(0);
+    let again = caller.consume(&target(), &Consume::WAIT).remove(0);
+    let at_ms = Clock::real().now_ms();
+    assert_eq!((&again.message_id, again.consumed_times), (&first.message_id, 2));
+    assert!(at_ms >= first.next_consume_ms, "{} ms early", first.next_consume_ms - at_ms);
+    assert!(again.next_consume_ms - first.next_consume_ms >= 700, "{again:?}");
+}
+
+pub(crate) fn seventeen_handles_are_too_many(peer: &Program) {
+    let loopback = start(|_| ());
+    let mut caller = call(peer, &loopback);
+    for n in 0..17 {
+        caller.publish(&target(), &text(n));
+    }
+    let mut came = Vec::new();
+    while came.len() < 17 {
+        came.extend(caller.consume(&target(), &Consume::WAIT));
+    }
+    let failure = caller.ack(&target(), &handles(&came)).unwrap_err();
+    assert!(failure.text.contains("InvalidArgument"), "{failure:?}");
+    // None of them was taken.
+    caller.ack(&target(), &handles(&came[..16])).unwrap();
+    caller.ack(&target(), &handles(&came[16..])).unwrap();
 }
 
 pub(crate) fn a_shard_waits_until_all_is_acknowledged(peer: &Program) {

@@ -33,6 +33,16 @@ pub(crate) fn a_message_arrives_as_it_was_published(peer: &Program) {
     }
 }
 
+pub(crate) fn large_bodies_arrive_whole(peer: &Program) {
+    let loopback = start(|_| ());
+    let mut caller = call(peer, &loopback);
+    let message = HttpMessage::new(&"<ü&".repeat(250_000));
+    let sent = caller.publish(&target(), &message);
+    let came = caller.consume(&target(), &Consume::WAIT).remove(0);
+    assert_eq!((&came.body_md5, came.body.len()), (&sent.body_md5, 1_000_000));
+    assert!(came.body == message.body);
+}
+
 pub(crate) fn instances_are_apart(peer: &Program) {
     let loopback = start(|_| ());
     let mut caller = call(peer, &loopback);

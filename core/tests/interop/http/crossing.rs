@@ -49,7 +49,7 @@ pub(crate) fn what_our_producer_sends_is_consumed(peer: &Program) {
 pub(crate) fn what_a_peer_publishes_is_received(peer: &Program) {
     let loopback = start(|_| ());
     let mut caller = call(peer, &loopback);
-    for scheme in ["remoting", "grpc"] {
+    for scheme in SCHEMES {
         for target in targets() {
             let target = Target { topic: format!("T-{scheme}"), ..target };
             let messages = messages();
