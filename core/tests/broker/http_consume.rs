@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use tminus::Clock;
-use tminus::broker::{Broker, BrokerOptions, Fault, MessageStage};
+use tminus::broker::{Broker, BrokerOptions, Fault, GroupOptions, MessageStage};
 use tminus::codec::http::{Delivered, Publish, digest};
 use tminus::codec::remoting::codes::{request, response};
 use tokio::net::TcpStream;
 
 use crate::http_peer::{HttpAnswer, HttpPeer, HttpRequest, text};
-use crate::peer::broker;
+use crate::peer::{Peer, broker};
 
 const CONSUME: &str = "consumer=G&numOfMessages=16";
 /// The same, with a wait that no test reaches.
@@ -114,6 +114,48 @@ async fn a_wait_ends_the_moment_a_message_becomes_due_or_a_handle_expires() {
     let again = expired.read().await.unwrap().messages();
     assert_eq!(seen(&again), [("timed", 2)]);
     assert_eq!((again[0].first_consume_ms, again[0].next_consume_ms), (at, at + 600_000));
+}
+
+#[tokio::test]
+async fn a_wait_ends_when_a_message_is_due_by_the_real_clock() {
+    let broker = broker(|_| {}).await;
+    let mut peer = HttpPeer::connect(broker.address()).await;
+    let at = broker.clock().now_ms() + 300;
+    peer.publish("T", &Publish { properties: format!("__STARTDELIVERTIME:{at}|"), ..text("x") }).await;
+    let message = peer.consume("T", WAIT).await.messages().remove(0);
+    let late = broker.clock().now_ms() - at;
+    assert!((0..1000).contains(&late), "{late} ms late");
+    assert!(message.first_consume_ms >= at && message.next_consume_ms >= at + 300_000);
+}
+
+#[tokio::test]
+async fn a_restart_ends_waits_and_keeps_handles() {
+    let (broker, mut peer) = virtual_broker().await;
+    for body in ["a", "b"] {
+        peer.publish("T", &text(body)).await;
+    }
+    let first = consume(&mut peer).await;
+    let mut waiting = HttpPeer::waiting(&broker, "T", WAIT).await;
+    broker.restart(Duration::ZERO).await.unwrap();
+    assert!(waiting.read().await.is_none());
+    let mut peer = HttpPeer::connect(broker.address()).await;
+    peer.ack("T", "consumer=G", &[&first[0].handle]).await.done();
+    broker.advance(HIDDEN).unwrap();
+    assert_eq!(seen(&consume(&mut peer).await), [("b", 2)]);
+}
+
+#[tokio::test]
+async fn after_its_last_delivery_a_message_is_a_dead_letter() {
+    let (broker, mut peer) = virtual_broker().await;
+    broker.create_group("G", GroupOptions { max_attempts: 2, ..Default::default() }).unwrap();
+    peer.publish("T", &text("x")).await;
+    for delivery in 1..=2 {
+        assert_eq!(seen(&consume(&mut peer).await), [("x", delivery)]);
+        broker.advance(HIDDEN).unwrap();
+    }
+    assert_eq!(refused(&peer.consume("T", CONSUME).await), nothing());
+    let mut remoting = Peer::connect(broker.address()).await;
+    assert_eq!(&remoting.pull("%DLQ%G", 0, Duration::ZERO).await[0].body[..], b"x");
 }
 
 #[tokio::test]

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use tminus::Clock;
-use tminus::broker::Broker;
+use tminus::broker::{Broker, GroupOptions};
 use tminus::codec::http::{Delivered, Publish};
 
+use crate::grpc_consumer::{Consumer, seen};
 use crate::http_peer::{HttpPeer, text};
 use crate::peer::broker;
 
@@ -106,6 +107,36 @@ async fn a_wait_in_order_ends_when_an_acknowledgement_frees_the_shard() {
     let mut waiting = HttpPeer::waiting(&broker, "T", &format!("{ORDER}&waitseconds=30")).await;
     ack(&mut peer, &first, &["a1"]).await;
     assert_eq!(shard(&waiting.read().await.unwrap().messages(), "a"), [("a2", 1)]);
+}
+
+#[tokio::test]
+async fn a_dead_letter_lets_its_shard_go_on() {
+    let (broker, mut peer) = virtual_broker().await;
+    broker.create_group("G", GroupOptions { max_attempts: 1, ..Default::default() }).unwrap();
+    publish(&mut peer, &["a1"]).await;
+    assert_eq!(consume(&mut peer, ORDER).await.len(), 1);
+    publish(&mut peer, &["a2"]).await;
+    let mut waiting = HttpPeer::waiting(&broker, "T", &format!("{ORDER}&waitseconds=30")).await;
+    broker.advance(HIDDEN).unwrap();
+    assert_eq!(shard(&waiting.read().await.unwrap().messages(), "a"), [("a2", 1)]);
+}
+
+#[tokio::test]
+async fn a_group_that_keeps_the_order_may_change_to_grpc_and_back() {
+    let (broker, mut peer) = virtual_broker().await;
+    broker.create_group("G", GroupOptions { fifo: true, ..Default::default() }).unwrap();
+    let grpc = Consumer::start(broker.address(), "c").await;
+    publish(&mut peer, &["a1", "a2"]).await;
+    let first = consume(&mut peer, "consumer=G&numOfMessages=1").await;
+    assert_eq!(shard(&first, "a"), [("a1", 1)]);
+    assert!(consume(&mut peer, "consumer=G&numOfMessages=1").await.is_empty(), "the group says so");
+    ack(&mut peer, &first, &["a1"]).await;
+    let over_grpc = grpc.receive().await;
+    assert_eq!(seen(&over_grpc), [("a2", 1)]);
+    publish(&mut peer, &["a3"]).await;
+    assert!(consume(&mut peer, ORDER).await.is_empty());
+    grpc.acknowledge(&over_grpc).await;
+    assert_eq!(shard(&consume(&mut peer, ORDER).await, "a"), [("a3", 1)]);
 }
 
 #[tokio::test]

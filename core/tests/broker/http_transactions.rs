@@ -139,6 +139,33 @@ async fn a_half_message_that_nobody_ends_is_given_up() {
 }
 
 #[tokio::test]
+async fn handles_of_messages_and_of_transactions_are_not_mixed_up() {
+    let (_broker, mut peer) = virtual_broker().await;
+    let (open, committed) = (half(&mut peer, "open").await, half(&mut peer, "committed").await);
+    peer.ack("T", COMMIT, &[&committed]).await.done();
+    let message = take(&mut peer, "consumer=P&numOfMessages=16").await.remove(0);
+    assert_eq!(refused(&mut peer, "consumer=P", &open).await, "ReceiptHandleError");
+    assert_eq!(refused(&mut peer, COMMIT, &message.handle).await, "ReceiptHandleError");
+    peer.ack("T", "consumer=P", &[&message.handle]).await.done();
+    peer.ack("T", ROLL_BACK, &[&open]).await.done();
+}
+
+#[tokio::test]
+async fn half_messages_and_handles_survive_the_restart_of_their_broker() {
+    let (broker, mut peer) = virtual_broker().await;
+    let (first, _) = (half(&mut peer, "first").await, half(&mut peer, "later").await);
+    broker.restart(Duration::ZERO).await.unwrap();
+    let mut peer = HttpPeer::connect(broker.address()).await;
+    peer.ack("T", COMMIT, &[&first]).await.done();
+    broker.advance(Duration::from_secs(10)).unwrap();
+    let later = take(&mut peer, POP).await.remove(0);
+    broker.restart(Duration::ZERO).await.unwrap();
+    let mut peer = HttpPeer::connect(broker.address()).await;
+    peer.ack("T", COMMIT, &[&later.handle]).await.done();
+    assert_eq!(visible(&mut peer).await, ["first", "later"]);
+}
+
+#[tokio::test]
 async fn transactions_of_other_protocols_are_not_fetched() {
     let (broker, mut peer) = virtual_broker().await;
     let mut remoting = Peer::connect(broker.address()).await;

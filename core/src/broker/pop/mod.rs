@@ -51,6 +51,12 @@ impl Pop {
         self.numbers += 1;
         self.numbers
     }
+
+    /// Whether no delivery that was settled or replaced had this receipt: its number is that of one that is under way, or of
+    /// none.
+    pub(crate) fn never_was(&self, receipt: &Receipt) -> bool {
+        receipt.number > self.numbers || self.in_flight.contains_key(&receipt.number)
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! ends.
 
 use super::in_flight::{InFlight, Renewal};
-use super::{Delivery, HandleFault, Mode, Pop, Receipt};
+use super::{Delivery, HandleFault, Mode, Receipt};
 use crate::broker::retry;
 use crate::broker::state::{Due, State};
 use crate::broker::topics::TopicConfig;
@@ -51,11 +51,10 @@ impl State {
 
     /// Why an unexpired receipt is not that of a present delivery to this group.
     fn why_not_live(&self, group: &str, receipt: &Receipt) -> HandleFault {
-        let Pop { in_flight, numbers, .. } = &self.pop;
-        if receipt.number > *numbers || in_flight.contains_key(&receipt.number) {
+        if self.pop.never_was(receipt) || self.transactions.is_open(receipt) {
             return HandleFault::Unknown;
         }
-        let mut of_group = in_flight.values().filter(|it| *it.group == *group);
+        let mut of_group = self.pop.in_flight.values().filter(|it| *it.group == *group);
         match of_group.any(|it| it.receipt.commit_log_offset == receipt.commit_log_offset) {
             true => HandleFault::Replaced,
             false => HandleFault::Gone,

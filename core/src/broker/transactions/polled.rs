@@ -1,7 +1,7 @@
 //! Half messages sent over HTTP: nobody is asked about them. Who produces fetches those whose time has come, and ends
 //! each by the handle that came with it.
 
-use super::{Half, committed};
+use super::{Half, Transactions, committed};
 use crate::broker::pop::{Delivery, HandleFault, Mode, Receipt, Receive};
 use crate::broker::state::{Due, State};
 use crate::broker::timer::TimerId;
@@ -26,6 +26,14 @@ pub(super) struct Polled {
 impl Polled {
     pub(super) fn is_offered(&self) -> bool {
         self.is_offered
+    }
+}
+
+impl Transactions {
+    /// Whether this receipt ends a transaction.
+    pub(crate) fn is_open(&self, receipt: &Receipt) -> bool {
+        let half = self.halves.get(&receipt.commit_log_offset);
+        half.and_then(|half| half.polled.as_ref()).is_some_and(|polled| polled.receipt == *receipt)
     }
 }
 
@@ -65,6 +73,9 @@ impl State {
             return Err(HandleFault::Expired);
         }
         let offset = receipt.commit_log_offset;
+        if self.pop.never_was(receipt) {
+            return Err(HandleFault::Unknown);
+        }
         let Some(half) = self.transactions.halves.get(&offset) else { return Err(HandleFault::Gone) };
         let Some(polled) = half.polled.as_ref().filter(|_| half.message.topic == topic) else {
             return Err(HandleFault::Unknown);

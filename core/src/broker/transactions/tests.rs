@@ -93,7 +93,10 @@ fn the_handle_of_the_publish_ends_a_transaction_until_its_time_has_come() {
     let (kept, late) = (begin(&mut state, "kept", NOW), begin(&mut state, "late", NOW));
     assert_eq!(state.end_polled_transaction("U", &kept, NOW).unwrap_err(), HandleFault::Unknown);
     let forged = Receipt { number: kept.number + 9, ..kept };
-    assert_eq!(end(&mut state, &forged, NOW), Err(HandleFault::Replaced));
+    assert_eq!(end(&mut state, &forged, NOW), Err(HandleFault::Unknown));
+    let of_other = Receipt { number: late.number, ..kept };
+    assert_eq!(end(&mut state, &of_other, NOW), Err(HandleFault::Replaced));
+    assert_eq!(state.acknowledge_strictly("G", "T", &kept, NOW), Err(HandleFault::Unknown));
     assert_eq!(end(&mut state, &kept, NOW + FIRST - 1), Ok(()));
     assert_eq!(end(&mut state, &late, NOW + FIRST), Err(HandleFault::Expired));
     let fetched = fetch(&mut state, NOW + FIRST);
