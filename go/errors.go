@@ -67,6 +67,10 @@ const (
 	// ErrTopicTypeMismatch: the topic does not take this type of message (normal, FIFO, delay, transaction, priority); the
 	// text names both types and the command that changes the topic.
 	ErrTopicTypeMismatch Kind = capi.KindTopicTypeMismatch
+	// ErrClockSkew: the clocks of this machine and of the server differ by more than the server tolerates; the text has both.
+	ErrClockSkew Kind = capi.KindClockSkew
+	// ErrMessageNotFound: there is no message to consume ([HTTPClient.Consume]), or the acknowledged one is gone.
+	ErrMessageNotFound Kind = capi.KindMessageNotFound
 )
 
 // Error names the kind, the same in every language.
@@ -103,7 +107,7 @@ type Error struct {
 	Operation string
 	// Text explains, and says what to do where that is known.
 	Text string
-	// ResponseCode is RocketMQ's code, if Responded.
+	// ResponseCode is RocketMQ's code, or the HTTP status, if Responded.
 	ResponseCode int32
 	// Responded is whether a server answered.
 	Responded bool
@@ -111,8 +115,22 @@ type Error struct {
 	Outcome Outcome
 	// Retryable is whether the same call can succeed later. After [MaybeSent] a repeat can make a duplicate.
 	Retryable bool
+	// Refusal is what an HTTP server answered in its own words; nil where it said nothing.
+	Refusal *Refusal
 
 	cause error
+}
+
+// Refusal is how a server of ApsaraMQ HTTP words an error.
+type Refusal struct {
+	// Code is TopicNotExist, SignatureDoesNotMatch, MessageNotExist, …; "" if the answer was no document of the service.
+	Code string
+	// Message explains; it is the beginning of an answer that was no document.
+	Message string
+	// RequestID is the id of the request, for the service's support; "" if there was none.
+	RequestID string
+	// HostID is the URL of the server; "" if it did not say.
+	HostID string
 }
 
 func (e *Error) Error() string { return e.Text }
@@ -137,6 +155,10 @@ func fault(ctx context.Context, err error) error {
 		Responded:    failure.Responded,
 		Outcome:      Outcome(failure.Outcome),
 		Retryable:    failure.Retryable,
+	}
+	refusal := Refusal{failure.ServerCode, failure.ServerMessage, failure.RequestID, failure.HostID}
+	if refusal != (Refusal{}) {
+		e.Refusal = &refusal
 	}
 	if ctx != nil {
 		switch e.Kind {

@@ -53,9 +53,9 @@ const (
 type ClientOptions struct {
 	// Credentials; nil: requests are not signed.
 	Credentials *Credentials
-	// TLS; nil: off, unless the endpoint says remotings:// or grpcs://.
+	// TLS; nil: off, unless the endpoint says remotings://, grpcs:// or https://.
 	TLS *TLSConfig
-	// Namespace is put before topics and groups; "": none.
+	// Namespace is put before topics and groups, over HTTP it is the instance id; "": none.
 	Namespace string
 	// ClientID in place of the generated host@pid@random.
 	ClientID string
@@ -65,6 +65,9 @@ type ClientOptions struct {
 	ConnectTimeout time.Duration
 	// RequestTimeout for one request other than a send; default 3 s.
 	RequestTimeout time.Duration
+	// HTTPProxy of an http:// or https:// endpoint: "http://[user:password@]host:port", or "direct" for none; "": what
+	// HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY say, never for addresses of this machine.
+	HTTPProxy string
 	// Clock by which relative delivery times are computed; nil: the machine's. Tests get one from package tminustest.
 	Clock *Clock
 }
@@ -83,10 +86,10 @@ func (o *ClientOptions) client(endpoint string) *capi.Client {
 		ServerKind:     int32(o.ServerKind),
 		ConnectTimeout: o.ConnectTimeout,
 		RequestTimeout: o.RequestTimeout,
+		HTTPProxy:      o.HTTPProxy,
 	}
 	if o.Credentials != nil {
-		c.AccessKey, c.SecretKey = o.Credentials.AccessKey, o.Credentials.SecretKey
-		c.SecurityToken = o.Credentials.SecurityToken
+		c.Credentials = capi.Credentials(*o.Credentials)
 	}
 	if o.TLS != nil {
 		c.TLS, c.Insecure, c.ServerName = true, o.TLS.InsecureSkipVerify, o.TLS.ServerName
@@ -105,7 +108,8 @@ type ProducerOptions struct {
 	Group string
 	// SendTimeout bounds all attempts of a send whose context has no deadline; default 3 s.
 	SendTimeout time.Duration
-	// Retries are further attempts, each on another broker if there is one; 0: the default of 2, negative: none.
+	// Retries are further attempts, each on another broker if there is one; 0: the default of 2, negative: none. Over HTTP
+	// only of what the server did not get or was too busy for, see AllowDuplicates.
 	Retries int
 	// MaxBodyBytes; default 4 MiB.
 	MaxBodyBytes int
@@ -128,7 +132,26 @@ type ProducerOptions struct {
 	// message. It is called for one question at a time; ctx ends when the producer is closed. A checker that panics, which
 	// is logged to slog, counts as [Unknown]. nil: servers are told that nothing is known.
 	Checker func(ctx context.Context, m *MessageView) Resolution
+	// AllowDuplicates repeats, over HTTP, a send whose message may have been stored, so that it may be stored twice. Default:
+	// such a send fails with [MaybeSent].
+	AllowDuplicates bool
+	// BodyEncoding of bodies that are no text, over HTTP; default [BodyText].
+	BodyEncoding BodyEncoding
+	// TransactionCheckAfter is how long after a half message the server asks first, over HTTP, in whole seconds from 10 s to
+	// 300 s; default 10 s.
+	TransactionCheckAfter time.Duration
 }
+
+// BodyEncoding is how a body travels that XML cannot carry: one with control characters, or that is not UTF-8.
+type BodyEncoding int32
+
+const (
+	// BodyText refuses it with [ErrInvalidMessage].
+	BodyText BodyEncoding = capi.BodyText
+	// BodyBase64 sends it in base64, marked by the property __BODY_ENCODING, by which consumers of this library decode it
+	// over every protocol.
+	BodyBase64 BodyEncoding = capi.BodyBase64
+)
 
 // Filter is which messages of a topic a group wants.
 type Filter struct {
@@ -188,4 +211,7 @@ type SimpleConsumerOptions struct {
 	Subscriptions map[string]Filter
 	// AwaitDuration is how long a receive waits for a message at most; default 15 s.
 	AwaitDuration time.Duration
+	// Orderly receives in order, over HTTP: the next messages of a message group come when all that were delivered of it are
+	// acknowledged. Over gRPC that is a matter of the group on the server.
+	Orderly bool
 }

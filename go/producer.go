@@ -32,6 +32,8 @@ type SendReceipt struct {
 	QueueOffset int64
 	// TransactionID, RecallHandle and Region are "" where the server gave none.
 	TransactionID, RecallHandle, Region string
+	// RequestID is the id of the request, for the support of a cloud service; "" but over HTTP.
+	RequestID string
 
 	half *capi.Half
 }
@@ -44,8 +46,9 @@ type Producer struct {
 }
 
 // NewProducer connects to a server of endpoint: "host:port" or "remoting://host:port" names a name server,
-// "grpc://host:port" a proxy, "remotings://" and "grpcs://" with TLS; several are separated by ";". options nil: the
-// defaults. Close it after use.
+// "grpc://host:port" a proxy, "remotings://" and "grpcs://" with TLS, several separated by ";"; "http://host" or
+// "https://host" an ApsaraMQ HTTP service, which is reached with the first send. options nil: the defaults. Close it after
+// use.
 func NewProducer(ctx context.Context, endpoint string, options *ProducerOptions) (*Producer, error) {
 	if options == nil {
 		options = &ProducerOptions{}
@@ -63,6 +66,10 @@ func NewProducer(ctx context.Context, endpoint string, options *ProducerOptions)
 		AllowBeyond:        options.AllowBeyond,
 		Topics:             options.Topics,
 		TakeChecks:         options.Checker != nil,
+		AllowDuplicates:    options.AllowDuplicates,
+		BodyEncoding:       int32(options.BodyEncoding),
+
+		TransactionCheckAfter: options.TransactionCheckAfter,
 	})
 	if err != nil {
 		return nil, fault(ctx, err)
@@ -164,6 +171,12 @@ func (p *Producer) Queues(ctx context.Context, topic string) ([]MessageQueue, er
 	return publicQueues(queues), fault(ctx, err)
 }
 
+// SetCredentials signs all requests from now on with other credentials, for temporary ones, which expire. Refused for a
+// producer that was started without.
+func (p *Producer) SetCredentials(credentials Credentials) error {
+	return fault(nil, p.core.SetCredentials(capi.Credentials(credentials)))
+}
+
 // ClientID is the id this producer goes by.
 func (p *Producer) ClientID() string { return p.core.ClientID() }
 
@@ -199,6 +212,7 @@ func newReceipt(r *capi.Receipt) *SendReceipt {
 		TransactionID:   r.TransactionID,
 		RecallHandle:    r.RecallHandle,
 		Region:          r.Region,
+		RequestID:       r.RequestID,
 		half:            r.Half,
 	}
 }

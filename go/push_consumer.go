@@ -312,6 +312,11 @@ func (c *PushConsumer) untilClosed(ctx context.Context) (context.Context, contex
 	}
 }
 
+// SetCredentials signs all requests from now on with other credentials; see [Producer.SetCredentials].
+func (c *PushConsumer) SetCredentials(credentials Credentials) error {
+	return fault(nil, c.core.SetCredentials(capi.Credentials(credentials)))
+}
+
 // Close stops receiving, waits for running handlers until ctx ends, 5 s at most, stores the offsets and signs off. A
 // second Close does nothing. Called from a handler it waits for itself: end the context of Consume there instead.
 func (c *PushConsumer) Close(ctx context.Context) error {
@@ -337,7 +342,7 @@ func (c *PushConsumer) Close(ctx context.Context) error {
 }
 
 func newView(v *capi.View) *MessageView {
-	view := &MessageView{
+	return &MessageView{
 		Topic:                     v.Topic,
 		Body:                      v.Body,
 		Properties:                v.Properties,
@@ -356,9 +361,6 @@ func newView(v *capi.View) *MessageView {
 		StoreHost:                 v.StoreHost,
 		ReconsumeTimes:            v.ReconsumeTimes,
 		PreparedTransactionOffset: v.PreparedTransactionOffset,
+		DeliverAt:                 serverTime(v.DeliverAtMs),
 	}
-	if v.DeliverAtMs >= 0 {
-		view.DeliverAt = time.UnixMilli(v.DeliverAtMs)
-	}
-	return view
 }

@@ -23,6 +23,7 @@ type scenario struct {
 		Users            []string `json:"users"`
 		AutoCreateTopics *bool    `json:"auto_create_topics"`
 		Persona          string   `json:"persona"`
+		HTTPInvisibleMs  int      `json:"http_invisible_ms"`
 	} `json:"broker"`
 	Topics map[string]string    `json:"topics"`
 	Groups map[string]groupSpec `json:"groups"`
@@ -42,6 +43,8 @@ type step struct {
 	Retries           *int          `json:"retries"`
 	Topics            []string      `json:"topics"`
 	Checker           string        `json:"checker"`
+	AllowDuplicates   bool          `json:"allow_duplicates"`
+	BodyEncoding      string        `json:"body_encoding"`
 	TLS               *tlsSpec      `json:"tls"`
 	User              string        `json:"user"`
 	Error             *errorSpec    `json:"error"`
@@ -68,7 +71,7 @@ type step struct {
 	Empty             bool          `json:"empty"`
 	Max               int           `json:"max"`
 	InvisibleMs       int           `json:"invisible_ms"`
-	WaitMs            int           `json:"wait_ms"`
+	WaitMs            *int          `json:"wait_ms"`
 	Attempt           int           `json:"attempt"`
 	ToMs              int           `json:"to_ms"`
 	KeepOld           bool          `json:"keep_old"`
@@ -109,6 +112,7 @@ type tlsSpec struct {
 type errorSpec struct {
 	Kind     string `json:"kind"`
 	GRPCKind string `json:"grpc_kind"`
+	HTTPKind string `json:"http_kind"`
 	Outcome  string `json:"outcome"`
 }
 

@@ -17,6 +17,7 @@ func (r *scenarioRun) startSimpleConsumer(s *step) error {
 	consumer, err := tminus.NewSimpleConsumer(r.t.Context(), endpoint, r.resource(or(s.Group, "g")),
 		&tminus.SimpleConsumerOptions{
 			ClientOptions: client,
+			Orderly:       s.Orderly,
 			Subscriptions: map[string]tminus.Filter{r.resource(or(s.Topic, "t")): {Tags: s.Filter, SQL: s.SQL}},
 		})
 	if err == nil {
@@ -27,7 +28,11 @@ func (r *scenarioRun) startSimpleConsumer(s *step) error {
 
 func (r *scenarioRun) receive(s *step) error {
 	consumer := r.simple[or(s.Consumer, "simple")]
-	wait := time.Duration(or(s.WaitMs, 5000)) * time.Millisecond
+	// A context that has ended receives nothing, so no wait is a short one.
+	wait := 5 * time.Second
+	if s.WaitMs != nil {
+		wait = max(time.Duration(*s.WaitMs)*time.Millisecond, 500*time.Millisecond)
+	}
 	invisible := time.Duration(or(s.InvisibleMs, 30000)) * time.Millisecond
 	limit := time.Now().Add(time.Duration(or(s.WithinMs, 10000)) * time.Millisecond)
 	missing := make(map[string]bool)

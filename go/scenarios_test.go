@@ -35,6 +35,12 @@ func TestScenariosOnApacheRocketMQ(t *testing.T) {
 	runScenarios(t, "apache5", addresses)
 }
 
+// unserved is why a protocol has no address on the server that the environment names.
+var unserved = map[string]string{
+	"grpc": "TMINUS_TEST_APACHE_PROXY is not set",
+	"http": "Apache RocketMQ does not speak ApsaraMQ HTTP",
+}
+
 // runScenarios runs every scenario on server, over each of its protocols, and accounts for every id. addresses of a
 // running server by protocol; nil: every scenario starts a loopback broker.
 func runScenarios(t *testing.T, server string, addresses map[string]string) {
@@ -45,7 +51,7 @@ func runScenarios(t *testing.T, server string, addresses map[string]string) {
 			address, served := addresses[protocol]
 			reason := or(s.NotOn[server], or(s.NotOn[server+"/"+protocol], notInGo[s.ID]))
 			if reason == "" && addresses != nil && !served {
-				reason = "TMINUS_TEST_APACHE_PROXY is not set"
+				reason = unserved[protocol]
 			}
 			if reason != "" {
 				t.Logf("%s: not applicable: %s", name, reason)
@@ -145,6 +151,9 @@ func (r *scenarioRun) startBroker(s *scenario) {
 		"apache4": tminustest.Apache4, "huawei": tminustest.Huawei,
 	}
 	options = append(options, tminustest.As(personas[s.Broker.Persona]))
+	if s.Broker.HTTPInvisibleMs > 0 {
+		options = append(options, tminustest.HTTPInvisible(time.Duration(s.Broker.HTTPInvisibleMs)*time.Millisecond))
+	}
 	r.broker = tminustest.Start(r.t, options...)
 	r.address, r.lateness = r.broker.Endpoint(), 250*time.Millisecond
 }
@@ -193,7 +202,7 @@ func (r *scenarioRun) step(s *step) error {
 	case "inject":
 		faults := map[string]tminustest.Fault{
 			"swallow": tminustest.Swallow, "close_before": tminustest.CloseBefore, "close_after": tminustest.CloseAfter,
-			"refuse": tminustest.Refuse(s.Code, "injected"),
+			"gateway": tminustest.Gateway, "refuse": tminustest.Refuse(s.Code, "injected"),
 		}
 		return r.broker.Inject(s.Request, or(s.Times, 1), faults[s.Fault])
 	case "close":
@@ -253,7 +262,11 @@ func (r *scenarioRun) client(s *step) (options tminus.ClientOptions, endpoint st
 
 func (r *scenarioRun) startProducer(s *step) error {
 	client, endpoint := r.client(s)
-	options := &tminus.ProducerOptions{ClientOptions: client, Group: r.prefix + "producers"}
+	options := &tminus.ProducerOptions{
+		ClientOptions: client, Group: r.prefix + "producers", AllowDuplicates: s.AllowDuplicates,
+	}
+	encodings := map[string]tminus.BodyEncoding{"": tminus.BodyText, "text": tminus.BodyText, "base64": tminus.BodyBase64}
+	options.BodyEncoding = encodings[s.BodyEncoding]
 	for _, topic := range s.Topics {
 		options.Topics = append(options.Topics, r.resource(topic))
 	}
@@ -547,8 +560,11 @@ func (r *scenarioRun) check(err error, want *errorSpec) error {
 		return fmt.Errorf("got %v, expected %+v", err, *want)
 	}
 	kind := want.Kind
-	if r.protocol == "grpc" {
+	switch r.protocol {
+	case "grpc":
 		kind = or(want.GRPCKind, kind)
+	case "http":
+		kind = or(want.HTTPKind, kind)
 	}
 	outcome := map[tminus.Outcome]string{tminus.NotSent: "not_sent", tminus.MaybeSent: "maybe_sent", tminus.Done: "done"}
 	if kind != "" && failure.Kind.Error() != "tminus: "+kind ||

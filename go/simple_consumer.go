@@ -25,6 +25,9 @@ type Received struct {
 	Receipt ReceiptHandle
 	// Corrupted is whether the body is not what the producer sent. Do not process it; unacknowledged it comes again.
 	Corrupted bool
+	// InvisibleUntil is when the receipt ends and the message comes again, FirstDelivered when it was delivered first, by
+	// the server's clock; zero where it does not say, which it does over HTTP only.
+	InvisibleUntil, FirstDelivered time.Time
 }
 
 // SimpleConsumer receives messages when asked; what is not acknowledged in time comes again. Any number of goroutines may
@@ -41,7 +44,7 @@ func NewSimpleConsumer(
 	if options == nil {
 		options = &SimpleConsumerOptions{}
 	}
-	o := &capi.SimpleConsumerOptions{Group: group, Await: options.AwaitDuration}
+	o := &capi.SimpleConsumerOptions{Group: group, Await: options.AwaitDuration, Orderly: options.Orderly}
 	for topic, filter := range options.Subscriptions {
 		o.Subscriptions = append(o.Subscriptions, filter.subscription(topic))
 	}
@@ -55,6 +58,9 @@ func NewSimpleConsumer(
 // Receive takes up to max (1 to 32) messages and hides them for invisible (10 s to 12 h). It waits for the first one as
 // long as the options say; none in that time is no error. When ctx ends it returns the error of ctx, and what was on its way
 // goes to the next receive.
+//
+// Over HTTP it takes 16 at most, and the service decides how long they are hidden, see [Received].InvisibleUntil: longer than
+// its 300 s is [ErrUnsupported].
 func (c *SimpleConsumer) Receive(ctx context.Context, max int, invisible time.Duration) ([]*Received, error) {
 	if ctx.Err() != nil {
 		return nil, ended(ctx, "receive")
@@ -69,12 +75,30 @@ func (c *SimpleConsumer) Receive(ctx context.Context, max int, invisible time.Du
 	if len(messages) == 0 && ctx.Err() != nil {
 		return nil, ended(ctx, "receive")
 	}
+	return newReceived(messages), nil
+}
+
+func newReceived(messages []capi.Received) []*Received {
 	received := make([]*Received, len(messages))
 	for i := range messages {
 		m := &messages[i]
-		received[i] = &Received{newView(&m.View), ReceiptHandle(m.Handle), m.View.Corrupted}
+		received[i] = &Received{
+			Message:        newView(&m.View),
+			Receipt:        ReceiptHandle(m.Handle),
+			Corrupted:      m.View.Corrupted,
+			InvisibleUntil: serverTime(m.View.InvisibleUntilMs),
+			FirstDelivered: serverTime(m.View.FirstMs),
+		}
 	}
-	return received, nil
+	return received
+}
+
+// serverTime is zero where the server did not say.
+func serverTime(ms int64) time.Time {
+	if ms < 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
 }
 
 // Ack tells the server that a message was consumed. [ErrInvalidReceipt]: the receipt is expired, was replaced, or is none.
@@ -111,7 +135,7 @@ func (c *SimpleConsumer) AckAll(ctx context.Context, receipts []ReceiptHandle) [
 }
 
 // ChangeInvisible hides a received message until invisible from now (0: it comes again at once; at most 12 h) and puts the
-// new handle into receipt; the old one ends.
+// new handle into receipt; the old one ends. Over HTTP it is [ErrUnsupported].
 func (c *SimpleConsumer) ChangeInvisible(ctx context.Context, receipt *ReceiptHandle, invisible time.Duration) error {
 	if ctx.Err() != nil {
 		return ended(ctx, "change invisible")
@@ -131,6 +155,11 @@ func (c *SimpleConsumer) Subscribe(ctx context.Context, topic string, filter Fil
 // Unsubscribe ends a subscription.
 func (c *SimpleConsumer) Unsubscribe(ctx context.Context, topic string) error {
 	return fault(ctx, c.core.Unsubscribe(ctx, topic))
+}
+
+// SetCredentials signs all requests from now on with other credentials; see [Producer.SetCredentials].
+func (c *SimpleConsumer) SetCredentials(credentials Credentials) error {
+	return fault(nil, c.core.SetCredentials(capi.Credentials(credentials)))
 }
 
 // ClientID is the id this consumer goes by.

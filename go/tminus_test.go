@@ -349,8 +349,11 @@ func TestErrorsAreTyped(t *testing.T) {
 			t.Errorf("%s: is a timeout too", name)
 		}
 	}
-	if _, err := tminus.NewProducer(t.Context(), "http://127.0.0.1:1", nil); !errors.Is(err, tminus.ErrUnsupported) {
-		t.Errorf("http endpoint: %v", err)
+	if _, err := tminus.NewProducer(t.Context(), "ftp://127.0.0.1:1", nil); !errors.Is(err, tminus.ErrInvalidArgument) {
+		t.Errorf("ftp endpoint: %v", err)
+	}
+	if _, err := tminus.NewHTTPClient("grpc://127.0.0.1:1", nil); !errors.Is(err, tminus.ErrUnsupported) {
+		t.Errorf("grpc endpoint: %v", err)
 	}
 }
 

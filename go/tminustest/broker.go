@@ -1,5 +1,5 @@
-// Package tminustest has a RocketMQ server for tests: name server, broker and proxy on one loopback port, inside the test
-// process, without a JVM or a container.
+// Package tminustest has a RocketMQ server for tests: name server, broker, proxy and ApsaraMQ HTTP service on one loopback
+// port, inside the test process, without a JVM or a container.
 //
 //	broker := tminustest.Start(t)
 //	producer, err := tminus.NewProducer(ctx, broker.Endpoint(), nil)
@@ -42,6 +42,11 @@ func User(accessKey, secretKey string) Option {
 
 // NoAutoCreateTopics refuses topics that were not created by CreateTopic.
 func NoAutoCreateTopics() Option { return func(o *capi.BrokerOptions) { o.NoAutoCreateTopics = true } }
+
+// HTTPInvisible is how long a message consumed over HTTP stays hidden; default 300 s.
+func HTTPInvisible(d time.Duration) Option {
+	return func(o *capi.BrokerOptions) { o.HTTPInvisible = d }
+}
 
 // Persona is a kind of server to behave like, where they differ.
 type Persona int32
@@ -100,6 +105,9 @@ func (b *Broker) Endpoint() string { return b.core.Address() }
 
 // GRPCEndpoint is the same port for the gRPC protocol, "grpc://127.0.0.1:12345".
 func (b *Broker) GRPCEndpoint() string { return "grpc://" + b.Endpoint() }
+
+// HTTPEndpoint is the same port for ApsaraMQ HTTP, "http://127.0.0.1:12345".
+func (b *Broker) HTTPEndpoint() string { return "http://" + b.Endpoint() }
 
 // CA is the PEM text of the authority that signed the broker's certificate, with [TLS].
 func (b *Broker) CA() []byte { return []byte(b.core.CA()) }
@@ -212,19 +220,23 @@ var (
 	CloseBefore = Fault{kind: 2}
 	// CloseAfter handles the request and closes the connection instead of answering.
 	CloseAfter = Fault{kind: 3}
-	// Corrupt answers a receive over gRPC (request code 200050) with a wrong digest for every body.
+	// Corrupt answers a receive over gRPC or HTTP (request code 200050) with a wrong digest for every body, and a publish
+	// over HTTP (310) with a wrong one for what it stored.
 	Corrupt = Fault{kind: 4}
+	// Gateway answers an HTTP request as a middle box does, with a page of its own (502); other connections it closes.
+	Gateway = Fault{kind: 5}
 )
 
 // Refuse answers with a response code and a remark.
 func Refuse(code int32, remark string) Fault { return Fault{code: code, remark: remark} }
 
-// Inject lets the next times requests with this remoting request code, or gRPC calls of the same meaning, meet fault.
+// Inject lets the next times requests with this remoting request code, or gRPC and HTTP calls of the same meaning, meet fault.
 func (b *Broker) Inject(requestCode int32, times int, fault Fault) error {
 	return b.core.Inject(requestCode, int32(times), fault.kind, fault.code, fault.remark)
 }
 
-// Requests is how many requests with this remoting request code, and gRPC calls of the same meaning, came so far.
+// Requests is how many requests with this remoting request code, and gRPC and HTTP calls of the same meaning, came so
+// far.
 func (b *Broker) Requests(requestCode int32) uint64 { return b.core.Requests(requestCode) }
 
 // Close stops the broker. A second Close does nothing.

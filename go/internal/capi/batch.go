@@ -19,6 +19,7 @@ type View struct {
 	QueueOffset, CommitLogOffset      int64
 	PreparedTransactionOffset         int64
 	DeliverAtMs, BornMs, StoreMs      int64
+	InvisibleUntilMs, FirstMs         int64
 	BornHost, StoreHost               string
 	ReconsumeTimes, Flag, SysFlag     int32
 	BodyCRC, StoreSize                int32
@@ -97,6 +98,8 @@ func copyView(v *C.tminus_message_view_t) View {
 		DeliverAtMs:               int64(v.deliver_at_ms),
 		BornMs:                    int64(v.born_ms),
 		StoreMs:                   int64(v.store_ms),
+		InvisibleUntilMs:          int64(v.invisible_until_ms),
+		FirstMs:                   int64(v.first_delivered_ms),
 		BornHost:                  copyAddress(&v.born_host),
 		StoreHost:                 copyAddress(&v.store_host),
 		ReconsumeTimes:            int32(v.reconsume_times),

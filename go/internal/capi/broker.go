@@ -19,6 +19,8 @@ type BrokerOptions struct {
 	TLS, TLSOnly        bool
 	Cert, Key, ClientCA string
 	Users               [][2]string
+	// HTTPInvisible is how long what is consumed over HTTP stays hidden.
+	HTTPInvisible time.Duration
 }
 
 // Broker is a loopback broker of the core.
@@ -49,6 +51,7 @@ func StartBroker(o *BrokerOptions) (*Broker, error) {
 	options.virtual_clock = flag(o.VirtualClock)
 	options.auto_create_topics = flag(!o.NoAutoCreateTopics)
 	setNumber(&options.queues, o.Queues)
+	setMs(&options.http_invisible_ms, o.HTTPInvisible)
 	switch {
 	case o.Cert != "":
 		options.tls = C.TMINUS_BROKER_TLS_GIVEN

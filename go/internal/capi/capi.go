@@ -20,6 +20,9 @@ package capi
 // #cgo nocallback go_submit_send_transaction
 // #cgo noescape go_submit_ack
 // #cgo nocallback go_submit_ack
+// #cgo noescape go_submit_publish
+// #cgo nocallback go_submit_publish
+// #include "http_client.h"
 // #include "layout.h"
 // #include "message.h"
 // #include "receipt.h"
@@ -60,6 +63,8 @@ const (
 	KindIo                    = C.TMINUS_IO
 	KindInvalidReceipt        = C.TMINUS_INVALID_RECEIPT
 	KindTopicTypeMismatch     = C.TMINUS_TOPIC_TYPE_MISMATCH
+	KindClockSkew             = C.TMINUS_CLOCK_SKEW
+	KindMessageNotFound       = C.TMINUS_MESSAGE_NOT_FOUND
 
 	OutcomeNotSent   = C.TMINUS_OUTCOME_NOT_SENT
 	OutcomeMaybeSent = C.TMINUS_OUTCOME_MAYBE_SENT
@@ -78,6 +83,13 @@ const (
 	TransactionUnknown  = C.TMINUS_TRANSACTION_UNKNOWN
 	TransactionCommit   = C.TMINUS_TRANSACTION_COMMIT
 	TransactionRollback = C.TMINUS_TRANSACTION_ROLLBACK
+
+	ConsumeConcurrent = C.TMINUS_HTTP_CONSUME_CONCURRENT
+	ConsumeOrderly    = C.TMINUS_HTTP_CONSUME_ORDERLY
+	ConsumeHalf       = C.TMINUS_HTTP_CONSUME_HALF
+
+	BodyText   = C.TMINUS_BODY_TEXT
+	BodyBase64 = C.TMINUS_BODY_BASE64
 )
 
 // KindName is the stable name of a kind, as in every language.
@@ -95,6 +107,8 @@ type Failure struct {
 	Responded    bool
 	Outcome      int32
 	Retryable    bool
+	// What an HTTP server said; "" where it did not.
+	ServerCode, ServerMessage, RequestID, HostID string
 }
 
 func (f *Failure) Error() string { return f.Text }
@@ -124,6 +138,11 @@ func copyFailure(e *C.tminus_error_t) *Failure {
 		Responded: int32(e.response_code) != C.TMINUS_NO_RESPONSE_CODE,
 		Outcome:   int32(e.outcome),
 		Retryable: e.is_retryable != 0,
+
+		ServerCode:    C.GoString(e.server_code),
+		ServerMessage: C.GoString(e.server_message),
+		RequestID:     C.GoString(e.request_id),
+		HostID:        C.GoString(e.host_id),
 	}
 	if f.Responded {
 		f.ResponseCode = int32(e.response_code)

@@ -8,12 +8,14 @@ import "time"
 // Client is what producers and consumers share. Zero values are the defaults of the core.
 type Client struct {
 	Endpoint                              string
-	AccessKey, SecretKey, SecurityToken   string
+	Credentials                           Credentials
 	TLS, Insecure                         bool
 	CA, ClientCert, ClientKey, ServerName string
 	Namespace, ClientID                   string
 	ServerKind                            int32
 	ConnectTimeout, RequestTimeout        time.Duration
+	// HTTPProxy is a URL, "direct", or "": as the environment says.
+	HTTPProxy string
 	// ClockOf computes relative delivery times by this broker's clock.
 	ClockOf *Broker
 }
@@ -29,9 +31,7 @@ func (c *Client) options(a *arena) (*C.tminus_client_options_t, error) {
 	}
 	options.endpoint = a.text(c.Endpoint)
 	options.server_kind = C.int32_t(c.ServerKind)
-	options.credentials.access_key = a.text(c.AccessKey)
-	options.credentials.secret_key = a.text(c.SecretKey)
-	options.credentials.security_token = a.text(c.SecurityToken)
+	options.credentials = *a.credentials(&c.Credentials)
 	options.tls.enabled = flag(c.TLS)
 	options.tls.insecure = flag(c.Insecure)
 	options.tls.ca_pem = a.text(c.CA)
@@ -40,6 +40,7 @@ func (c *Client) options(a *arena) (*C.tminus_client_options_t, error) {
 	options.tls.server_name = a.text(c.ServerName)
 	options.name_space = a.text(c.Namespace)
 	options.client_id = a.text(c.ClientID)
+	options.http_proxy = a.text(c.HTTPProxy)
 	if c.ConnectTimeout > 0 {
 		options.connect_timeout_ms = ms(c.ConnectTimeout)
 	}
@@ -50,6 +51,17 @@ func (c *Client) options(a *arena) (*C.tminus_client_options_t, error) {
 		options.clock_of = c.ClockOf.p
 	}
 	return options, nil
+}
+
+// Credentials sign requests.
+type Credentials struct{ AccessKey, SecretKey, SecurityToken string }
+
+func (a *arena) credentials(c *Credentials) *C.tminus_credentials_t {
+	credentials := (*C.tminus_credentials_t)(a.zeroed(1, C.sizeof_tminus_credentials_t))
+	credentials.access_key = a.text(c.AccessKey)
+	credentials.secret_key = a.text(c.SecretKey)
+	credentials.security_token = a.text(c.SecurityToken)
+	return credentials
 }
 
 // Queue is one queue of a topic on one broker.

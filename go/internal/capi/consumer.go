@@ -162,6 +162,17 @@ func (c *PushConsumer) ClientID() (id string) {
 	return id
 }
 
+// SetCredentials replaces the credentials.
+func (c *PushConsumer) SetCredentials(credentials Credentials) error {
+	var a arena
+	defer a.free()
+	return c.use("set credentials", func(consumer *C.tminus_push_consumer_t) error {
+		var e *C.tminus_error_t
+		status := C.tminus_push_consumer_set_credentials(consumer, a.credentials(&credentials), &e)
+		return check(status, e)
+	})
+}
+
 // Shutdown stops pulling, stores the offsets and signs off; receives end. Free comes after it.
 func (c *PushConsumer) Shutdown(ctx context.Context) error {
 	return cancellable(ctx, func(cancel *C.tminus_cancel_t) error {

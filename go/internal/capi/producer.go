@@ -24,6 +24,10 @@ type ProducerOptions struct {
 	AllowBeyond        bool
 	Topics             []string
 	TakeChecks         bool
+	AllowDuplicates    bool
+	BodyEncoding       int32
+	// TransactionCheckAfter is when the server asks first.
+	TransactionCheckAfter time.Duration
 }
 
 // Message is a message to send and where to.
@@ -49,6 +53,7 @@ type Receipt struct {
 	Queue                               Queue
 	QueueOffset                         int64
 	TransactionID, RecallHandle, Region string
+	RequestID                           string
 	// Half is the receipt itself, of a half message.
 	Half *Half
 }
@@ -63,6 +68,7 @@ func copyReceipt(r *C.tminus_receipt_t) Receipt {
 		TransactionID:   copyText(r.transaction_id),
 		RecallHandle:    copyText(r.recall_handle),
 		Region:          copyText(r.region),
+		RequestID:       copyText(r.request_id),
 	}
 }
 
@@ -107,6 +113,9 @@ func StartProducer(ctx context.Context, client *Client, o *ProducerOptions) (*Pr
 	options.delay_allow_beyond = flag(o.AllowBeyond)
 	options.topics, options.topic_count = a.texts(o.Topics), C.size_t(len(o.Topics))
 	options.take_checks = flag(o.TakeChecks)
+	options.allow_duplicates = flag(o.AllowDuplicates)
+	options.body_encoding = C.int32_t(o.BodyEncoding)
+	setMs(&options.transaction_check_after_ms, o.TransactionCheckAfter)
 
 	p := &Producer{reactor: reactor}
 	err = cancellable(ctx, func(cancel *C.tminus_cancel_t) error {
@@ -268,6 +277,17 @@ func (p *Producer) ClientID() (id string) {
 		return nil
 	})
 	return id
+}
+
+// SetCredentials replaces the credentials.
+func (p *Producer) SetCredentials(credentials Credentials) error {
+	var a arena
+	defer a.free()
+	return p.use("set credentials", func(producer *C.tminus_producer_t) error {
+		var e *C.tminus_error_t
+		status := C.tminus_producer_set_credentials(producer, a.credentials(&credentials), &e)
+		return check(status, e)
+	})
 }
 
 // Close signs off and frees the producer. A second time does nothing.

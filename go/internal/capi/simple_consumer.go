@@ -13,6 +13,7 @@ import (
 type SimpleConsumerOptions struct {
 	Group         string
 	Await         time.Duration
+	Orderly       bool
 	Subscriptions []Subscription
 }
 
@@ -52,6 +53,7 @@ func StartSimpleConsumer(ctx context.Context, client *Client, o *SimpleConsumerO
 	}
 	options.group = a.text(o.Group)
 	setMs(&options.await_ms, o.Await)
+	options.orderly = flag(o.Orderly)
 	subscriptions, count := a.subscriptions(o.Subscriptions)
 
 	c := &SimpleConsumer{reactor: reactor, await: time.Duration(options.await_ms) * time.Millisecond}
@@ -97,12 +99,17 @@ func (c *SimpleConsumer) Receive(ctx context.Context, max int, invisible time.Du
 		return nil, ended.err
 	}
 	defer C.tminus_batch_free(ended.batch)
-	handles := cSlice(ended.batch.handles, ended.batch.size)
+	return copyReceived(ended.batch), nil
+}
+
+// copyReceived copies messages with what acknowledges them.
+func copyReceived(batch *C.tminus_batch_t) []Received {
+	handles := cSlice(batch.handles, batch.size)
 	received := make([]Received, len(handles))
-	for i, view := range cSlice(ended.batch.messages, ended.batch.size) {
+	for i, view := range cSlice(batch.messages, batch.size) {
 		received[i] = Received{copyView(view), copyHandle(&handles[i])}
 	}
-	return received, nil
+	return received
 }
 
 func copyHandle(h *C.tminus_receipt_handle_t) ReceiptHandle {
@@ -145,14 +152,19 @@ func (c *SimpleConsumer) AckAll(ctx context.Context, handles []ReceiptHandle) ([
 	if ended.err != nil {
 		return nil, ended.err
 	}
-	defer C.tminus_receipt_handles_free(ended.handles)
-	results := make([]error, len(handles))
-	for i, e := range cSlice(ended.handles.errors, ended.handles.size) {
+	return copyResults(ended.handles), nil
+}
+
+// copyResults copies and frees what became of each of many handles.
+func copyResults(handles *C.tminus_receipt_handles_t) []error {
+	defer C.tminus_receipt_handles_free(handles)
+	results := make([]error, handles.size)
+	for i, e := range cSlice(handles.errors, handles.size) {
 		if e != nil {
 			results[i] = copyFailure(e)
 		}
 	}
-	return results, nil
+	return results
 }
 
 // ChangeInvisible hides a message until invisible from now; the new handle.
@@ -209,6 +221,17 @@ func (c *SimpleConsumer) ClientID() (id string) {
 		return nil
 	})
 	return id
+}
+
+// SetCredentials replaces the credentials.
+func (c *SimpleConsumer) SetCredentials(credentials Credentials) error {
+	var a arena
+	defer a.free()
+	return c.use("set credentials", func(consumer *C.tminus_simple_consumer_t) error {
+		var e *C.tminus_error_t
+		status := C.tminus_simple_consumer_set_credentials(consumer, a.credentials(&credentials), &e)
+		return check(status, e)
+	})
 }
 
 // Close signs off and frees the consumer; receives end with a Closed failure. A second time does nothing.
