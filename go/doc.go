@@ -1,5 +1,5 @@
-// Package tminus sends and receives RocketMQ messages, above all scheduled ones, over the remoting and gRPC protocols. The
-// scheme of the endpoint picks the protocol; what one of them lacks is [ErrUnsupported].
+// Package tminus sends and receives RocketMQ messages, above all scheduled ones, over the remoting, gRPC and ApsaraMQ HTTP
+// protocols. The scheme of the endpoint picks the protocol; what one of them lacks is [ErrUnsupported].
 //
 // A producer sends; a delivery time is a [time.Time] or a [time.Duration]:
 //
@@ -50,5 +50,5 @@
 // server may have stored the message all the same.
 //
 // Package tminustest has a broker inside the test process, with a clock that can be moved. Package rocketmq and the
-// packages below it offer the same by the names of rocketmq-client-go v2.
+// packages below it offer the same by the names of rocketmq-client-go v2, package mqhttp by those of mq-http-go-sdk.
 package tminus

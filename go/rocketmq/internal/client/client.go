@@ -3,18 +3,12 @@ package client
 
 import (
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 
 	tminus "github.com/tminus-mq/tminus/go"
+	"github.com/tminus-mq/tminus/go/internal/environment"
 	"github.com/tminus-mq/tminus/go/rocketmq/primitive"
-)
-
-// The environment names the authority and the server for programs whose document has no place for them.
-const (
-	caVariable         = "TMINUS_TLS_CA"
-	serverNameVariable = "TMINUS_TLS_SERVER_NAME"
 )
 
 // Options are what producers and consumers share.
@@ -57,27 +51,23 @@ func (o *Options) Client() (tminus.ClientOptions, error) {
 	if !o.TLS {
 		return options, nil
 	}
-	options.TLS = &tminus.TLSConfig{ServerName: os.Getenv(serverNameVariable)}
-	file := os.Getenv(caVariable)
-	if file == "" {
+	config, err := environment.TLS()
+	if err != nil {
+		return options, err
+	}
+	if len(config.CA) == 0 {
 		// The services these programs were written for use private certificates and the documented call names no
 		// authority: encrypt all the same, and say once what that does not give.
-		options.TLS.InsecureSkipVerify = true
+		config.InsecureSkipVerify = true
 		warnUnverified()
-		return options, nil
 	}
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return options, &tminus.Error{Kind: tminus.ErrIO, Operation: "start",
-			Text: "start: cannot read the certificate authority named by " + caVariable + ": " + err.Error()}
-	}
-	options.TLS.CA = pem
+	options.TLS = config
 	return options, nil
 }
 
 var warnUnverified = sync.OnceFunc(func() {
 	slog.Warn("WithTls(true) encrypts, but the server was not verified: no certificate authority is configured; " +
-		"use WithTlsConfig, or name a PEM file in the environment variable " + caVariable)
+		"use WithTlsConfig, or name a PEM file in the environment variable " + environment.CA)
 })
 
 // Unsupported is the error for what this package does not offer.
