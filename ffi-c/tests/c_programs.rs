@@ -124,4 +124,4 @@ macro_rules! programs {
     };
 }
 
-programs! { cancel faults http_client http_refusals lifecycle log null_safety scheduled send_and_consume simple_consumer storm transactions }
+programs! { cancel faults http_client http_refusals lifecycle log null_safety over_http scheduled send_and_consume simple_consumer storm transactions }
