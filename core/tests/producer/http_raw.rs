@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tminus::codec::http::request::REQUEST_ID;
 use tminus::codec::http::{ErrorDocument, Published, code, digest};
@@ -10,12 +10,13 @@ use tminus::options::{ClientOptions, HttpProxy, ProducerOptions};
 use tminus::{HttpClient, Message, Producer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 /// What a server does with a request.
 pub enum Reply {
     /// Answers.
     With(Vec<u8>),
-    /// Answers, and closes the connection without having said so.
+    /// Answers, and closes the connection without having said that it would.
     Last(Vec<u8>),
     /// Closes the connection.
     Close,
@@ -49,20 +50,29 @@ impl Seen {
 pub struct Raw {
     pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
+    /// Connections made, and ended by both sides.
+    connections: watch::Sender<(usize, usize)>,
 }
 
 impl Raw {
     /// A server that does with each request, by its number from 0, what `reply` says.
     pub async fn start(reply: impl Fn(usize, &Seen) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let raw = Self { address: listener.local_addr().unwrap(), seen: Arc::default() };
+        let address = listener.local_addr().unwrap();
+        let raw = Self { address, seen: Arc::default(), connections: watch::Sender::default() };
         let (server, reply) = (raw.clone(), Arc::new(reply));
         // It ends with the runtime of the test.
         tokio::spawn(async move {
-            let mut connection = 0;
-            while let Ok((socket, _)) = listener.accept().await {
-                tokio::spawn(server.clone().serve(socket, connection, Arc::clone(&reply)));
-                connection += 1;
+            for connection in 0.. {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                server.connections.send_modify(|(made, _)| *made += 1);
+                let (server, reply) = (server.clone(), Arc::clone(&reply));
+                tokio::spawn(async move {
+                    server.serve(&mut socket, connection, reply).await;
+                    let _ = socket.shutdown().await;
+                    while socket.read(&mut [0; 1024]).await.is_ok_and(|read| read > 0) {}
+                    server.connections.send_modify(|(_, ended)| *ended += 1);
+                });
             }
         });
         raw
@@ -78,13 +88,31 @@ impl Raw {
         self.seen.lock().unwrap().len()
     }
 
+    /// Number of connections that were made.
+    pub fn connections(&self) -> usize {
+        self.connections.borrow().0
+    }
+
+    /// Waits until so many connections are closed by both sides.
+    pub async fn ended(&self, connections: usize) {
+        let mut ends = self.connections.subscribe();
+        ends.wait_for(|(_, ended)| *ended >= connections).await.unwrap();
+    }
+
+    /// Waits for a request.
+    pub async fn asked(&self) {
+        while self.count() == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     async fn serve(
-        self,
-        mut socket: TcpStream,
+        &self,
+        socket: &mut TcpStream,
         connection: usize,
         reply: Arc<impl Fn(usize, &Seen) -> Reply>,
     ) {
-        while let Some((head, body)) = read_request(&mut socket).await {
+        while let Some((head, body)) = read_request(socket).await {
             let seen = Seen { connection, head, body };
             let number = {
                 let mut all = self.seen.lock().unwrap();
@@ -139,6 +167,11 @@ pub fn answer_with(status: u16, headers: &str, content: impl AsRef<[u8]>) -> Vec
     [head.as_bytes(), content].concat()
 }
 
+/// The header with that time.
+pub fn date(time: SystemTime) -> String {
+    format!("date: {}\r\n", httpdate::fmt_http_date(time))
+}
+
 /// The answer to a publish of `body`.
 pub fn published(body: &str) -> Vec<u8> {
     let published =
@@ -148,13 +181,18 @@ pub fn published(body: &str) -> Vec<u8> {
 
 /// The answer that refuses a request with `code`.
 pub fn refused(code: &str) -> Vec<u8> {
+    refused_with(code, "")
+}
+
+/// The same with more headers, each line with its end.
+pub fn refused_with(code: &str, headers: &str) -> Vec<u8> {
     let document = ErrorDocument {
         code: code.into(),
         message: "the words of the server".into(),
         request_id: "R-body".into(),
         host_id: "http://host".into(),
     };
-    answer(code::status(code), document.encode())
+    answer_with(code::status(code), headers, document.encode())
 }
 
 pub fn client_options(address: SocketAddr) -> ClientOptions {

@@ -8,6 +8,8 @@ mod grpc_commands;
 mod grpc_life;
 mod grpc_retry;
 mod grpc_sends;
+mod http_clock;
+mod http_faults;
 mod http_raw;
 mod http_requests;
 mod life;
