@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use tminus::{ErrorKind, Outcome};
+use tminus::{Clock, ErrorKind, Outcome};
 
 use super::http_raw::{LONG, Raw, Reply, answer, client, date, message, published, refused_with};
 
@@ -11,7 +11,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// A server whose clock is an hour ahead, and that takes no other.
 async fn an_hour_ahead() -> Raw {
     Raw::start(|_, seen| {
-        let theirs = SystemTime::now() + HOUR;
+        let theirs = Clock::real().now() + HOUR;
         let sent = httpdate::parse_http_date(seen.header("date").unwrap()).unwrap();
         let apart = theirs.duration_since(sent).unwrap_or_else(|e| e.duration());
         if apart > Duration::from_secs(15 * 60) {

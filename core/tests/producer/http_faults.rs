@@ -1,8 +1,8 @@
 //! Servers and middle boxes that misbehave: nothing is sent twice unasked, and every end is told as it was.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tminus::{ConsumeMode, Error, ErrorKind, HttpClient, HttpConsume, Outcome, Producer};
+use tminus::{ConsumeMode, Error, ErrorKind, HttpClient, HttpConsume, Outcome, Producer, clock};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -94,7 +94,7 @@ async fn a_consume_is_never_repeated() {
     let server = Raw::start(|_, _| Reply::Silence).await;
     let mut options = client_options(server.address);
     options.request_timeout = Duration::from_millis(200);
-    let begun = Instant::now();
+    let begun = clock::instant();
     let error = HttpClient::new(options).unwrap().consume(&consume()).await.unwrap_err();
     assert_eq!((error.kind(), server.count()), (ErrorKind::Timeout, 1), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
@@ -114,7 +114,7 @@ async fn a_silent_server_is_given_up_at_the_deadline() {
         let mut options = producer_options(server.address);
         options.allow_duplicates = allow_duplicates;
         let producer = Producer::start(options).await.unwrap();
-        let begun = Instant::now();
+        let begun = clock::instant();
         let error = producer.send_timeout(message(), Duration::from_millis(200)).await.unwrap_err();
         is(&error, ErrorKind::Timeout, Outcome::MaybeSent);
         assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
@@ -279,7 +279,7 @@ async fn a_server_that_is_asked_too_often_is_asked_again_after_a_pause() {
         _ => Reply::With(refused("QpsLimitExceeded")),
     })
     .await;
-    let begun = Instant::now();
+    let begun = clock::instant();
     producer(server.address).await.send_timeout(message(), LONG.unwrap()).await.unwrap();
     assert!(begun.elapsed() >= Duration::from_millis(400), "two pauses, not {:?}", begun.elapsed());
     assert_eq!(server.count(), 3);

@@ -141,9 +141,9 @@ pub async fn read_request(socket: &mut (impl AsyncRead + AsyncWrite + Unpin)) ->
         }
     };
     let head = String::from_utf8(input[..end].to_vec()).unwrap();
-    let length = head.lines().filter_map(|line| line.split_once(": "));
-    let length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, n)| n);
-    let length: usize = length.last().map_or(0, |n| n.parse().unwrap());
+    let mut headers = head.lines().filter_map(|line| line.split_once(": "));
+    let length = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length: usize = length.map_or(0, |(_, value)| value.parse().unwrap());
     while input.len() < end + length {
         if socket.read_buf(&mut input).await.ok()? == 0 {
             return None;
