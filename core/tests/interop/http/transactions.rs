@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use tminus::options::ClientOptions;
+use tminus::{ConsumeMode, HttpClient, HttpConsume, Message, TransactionResolution};
+
 use super::calls::{Consume, HttpMessage, Target};
-use super::{bodies, call, handles, start_virtual, targets, text};
+use super::{bodies, call, handles, start_virtual, target, targets, text, user};
 use crate::program::Program;
 
 const POP: Consume = Consume { mode: "pop", ..Consume::NOW };
@@ -54,4 +57,45 @@ pub(crate) fn half_messages_end_as_their_producer_says(peer: &Program) {
         producer.assert_empty(&checked, &POP);
         consumer.assert_empty(&target, &Consume::NOW);
     }
+}
+
+pub(crate) fn half_messages_cross(peer: &Program) {
+    let loopback = start_virtual();
+    let mut caller = call(peer, &loopback);
+    let Target { topic, group, .. } = target();
+    let mut options = ClientOptions::new(&format!("http://{}", loopback.address())).unwrap();
+    options.credentials = Some(user().into());
+    let ours = loopback.run(async { HttpClient::new(options).unwrap() });
+
+    // Published by us, ended by the peer.
+    let half = Message::new(&topic, "message 0").property("__TransCheckT", "10");
+    let sent = loopback.run(ours.publish(half, None)).unwrap();
+    loopback.broker.advance(Duration::from_secs(10)).unwrap();
+    let asked = caller.consume(&target(), &Consume { wait_s: 20, ..POP }).remove(0);
+    assert_eq!((&asked.message_id, asked.check_after_s), (&sent.message_id, 10));
+    caller.commit(&target(), &asked.handle).unwrap();
+
+    // Published by the peer, ended by us.
+    let sent = caller.publish(&target(), &HttpMessage { check_after_s: 10, ..text(1) });
+    loopback.broker.advance(Duration::from_secs(10)).unwrap();
+    let wanted = HttpConsume {
+        topic: topic.clone(),
+        group: group.clone(),
+        tag: String::new(),
+        mode: ConsumeMode::Half,
+        max: 16,
+        wait: Duration::from_secs(20),
+    };
+    let asked = loopback.run(ours.consume(&wanted)).unwrap().messages.remove(0);
+    assert_eq!(asked.message.message_id, sent.message_id);
+    let handle = &asked.receipt.handle;
+    loopback.run(ours.end_transaction(&topic, &group, handle, TransactionResolution::Commit)).unwrap();
+
+    let mut came = caller.consume(&target(), &Consume::WAIT);
+    while came.len() < 2 {
+        came.extend(caller.consume(&target(), &Consume::WAIT));
+    }
+    came.sort_by(|one, other| one.body.cmp(&other.body));
+    assert_eq!(bodies(&came), ["message 0", "message 1"]);
+    loopback.run(ours.shutdown());
 }
