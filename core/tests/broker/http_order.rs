@@ -79,6 +79,7 @@ async fn after_their_time_the_same_messages_come_again_from_the_first_unacknowle
     broker.advance(Duration::from_millis(1)).unwrap();
     let again = consume(&mut peer, ORDER).await;
     assert_eq!(shard(&again, "a"), [("a2", 2), ("a3", 2)]);
+    assert!(again.iter().all(|message| message.first_consume_ms == now));
     let expired = peer.ack("T", "consumer=G", &[&first[1].handle]).await.refused_handles();
     assert_eq!(expired, [(first[1].handle.clone(), "ReceiptHandleError".into())]);
     ack(&mut peer, &again, &["a2", "a3"]).await;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::Receipt;
 use crate::broker::timer::TimerId;
+use crate::codec::remoting::record::StoredMessage;
+use crate::message::properties;
 
 /// Invisible time of a message that the broker renews.
 pub(crate) const RENEWED_MS: i64 = 60_000;
@@ -12,6 +14,27 @@ pub(crate) const RENEWED_MS: i64 = 60_000;
 const STEPS_MS: [i64; 6] = [60_000, 180_000, 300_000, 600_000, 1_800_000, 3_600_000];
 /// A message is renewed for this long.
 const MAX_RENEWED_MS: i64 = 3 * 3_600_000;
+
+/// How a message was delivered so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Past {
+    pub(crate) times: i32,
+    /// When it was delivered first; of what remoting consumers gave back nobody knows.
+    pub(crate) first_ms: Option<i64>,
+}
+
+impl Past {
+    /// As the message itself says.
+    pub(super) fn of(message: &StoredMessage) -> Self {
+        let first_ms = message.properties.get(properties::FIRST_POP_TIME);
+        Self { times: message.reconsume_times, first_ms: first_ms.and_then(|text| text.parse().ok()) }
+    }
+
+    /// The later of two states of one message.
+    pub(super) fn max(self, other: Self) -> Self {
+        Self { times: self.times.max(other.times), first_ms: self.first_ms.or(other.first_ms) }
+    }
+}
 
 /// A delivered message, unsettled.
 #[derive(Debug)]
@@ -33,6 +56,14 @@ pub(super) struct InFlight {
     pub(super) renewal: Option<Renewal>,
     /// Its return does not count as an attempt.
     pub(super) suspended: bool,
+}
+
+impl InFlight {
+    /// How the message was delivered so far, when it comes back.
+    pub(super) fn past(&self) -> Past {
+        let times = self.attempt - i32::from(self.suspended);
+        Past { times, first_ms: (times > 0).then_some(self.first_ms) }
+    }
 }
 
 /// The broker renews the invisible time for a client that lives.

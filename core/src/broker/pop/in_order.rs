@@ -1,5 +1,6 @@
 //! Handing out messages in order: the next message of a line goes when all before it are settled.
 
+use super::in_flight::Past;
 use super::lines::Lines;
 use super::receive::{Batch, Mode};
 use crate::broker::state::State;
@@ -19,11 +20,11 @@ impl State {
         while batch.left() > 0
             && let Some((line, ready)) = lines.take_ready(batch.left(), batch.number, again)
         {
-            for (offset, times) in ready {
+            for (offset, past) in ready {
                 match self.message(&wanted.topic, queue, offset) {
                     Some(message) => {
-                        let attempt = message.reconsume_times.max(times).saturating_add(1);
-                        self.hand_out(message, attempt, Some(line.clone()), batch);
+                        let past = Past::of(&message).max(past);
+                        self.hand_out(message, past, Some(line.clone()), batch);
                     }
                     None => lines.settle(&line, offset),
                 }
@@ -36,8 +37,8 @@ impl State {
             };
             let line = message_group(&message);
             if lines.look(&line, batch.number) {
-                let attempt = message.reconsume_times.saturating_add(1);
-                self.hand_out(message, attempt, Some(line), batch);
+                let past = Past::of(&message);
+                self.hand_out(message, past, Some(line), batch);
             }
         }
         self.keep_lines(&wanted.group, &wanted.topic, queue, lines);

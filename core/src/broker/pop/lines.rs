@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::in_flight::Past;
+
 /// Messages that wait behind others; no further ones are looked at while there are this many.
 const MAX_UNSETTLED: usize = 16_000;
 
@@ -14,8 +16,8 @@ const NO_BATCH: u64 = 0;
 struct Line {
     /// With consumers.
     out: BTreeSet<i64>,
-    /// Not with consumers, and how often they were already.
-    waiting: BTreeMap<i64, i32>,
+    /// Not with consumers, and how they were delivered so far.
+    waiting: BTreeMap<i64, Past>,
     /// The batch that began to hand the line out: more of the line may join it.
     batch: u64,
 }
@@ -93,28 +95,28 @@ impl Lines {
         if goes {
             line.hand_out(offset, batch);
         } else {
-            line.waiting.insert(offset, 0);
+            line.waiting.insert(offset, Past::default());
         }
         goes
     }
 
-    /// Hands out up to `count` messages of the line that has waited longest: its message group, offsets, and how often
-    /// each was delivered. With `again` the messages that were delivered before come again alone: the next of the line
+    /// Hands out up to `count` messages of the line that has waited longest: its message group, offsets, and how each
+    /// was delivered so far. With `again` the messages that were delivered before come again alone: the next of the line
     /// go when these are settled.
     pub(crate) fn take_ready(
         &mut self,
         count: usize,
         batch: u64,
         again: bool,
-    ) -> Option<(String, Vec<(i64, i32)>)> {
+    ) -> Option<(String, Vec<(i64, Past)>)> {
         let (_, message_group) = self.ready.pop_first()?;
         let line = self.by_message_group.get_mut(&message_group)?;
         let mut taken = Vec::new();
         let end = line.out.first().copied().unwrap_or(i64::MAX);
-        let alone = again && line.waiting.first_key_value().is_some_and(|(_, times)| *times > 0);
+        let alone = again && line.waiting.first_key_value().is_some_and(|(_, past)| past.times > 0);
         while taken.len() < count
             && let Some(first) = line.waiting.first_entry().filter(|first| *first.key() < end)
-            && (!alone || *first.get() > 0)
+            && (!alone || first.get().times > 0)
         {
             let message = first.remove_entry();
             line.hand_out(message.0, if alone { NO_BATCH } else { batch });
@@ -129,11 +131,11 @@ impl Lines {
         self.unsettled.remove(&offset);
     }
 
-    /// A message that was delivered `times` is not with its consumer any more, and has to go again.
-    pub(crate) fn put_back(&mut self, message_group: &str, offset: i64, times: i32) {
+    /// A message is not with its consumer any more, and has to go again.
+    pub(crate) fn put_back(&mut self, message_group: &str, offset: i64, past: Past) {
         self.change(message_group, |line| {
             line.out.remove(&offset);
-            line.waiting.insert(offset, times);
+            line.waiting.insert(offset, past);
         });
     }
 
@@ -160,8 +162,16 @@ mod tests {
         groups.iter().map(|group| lines.look(group, batch)).collect()
     }
 
+    fn past(times: i32) -> Past {
+        Past { times, first_ms: None }
+    }
+
+    fn times(taken: Vec<(i64, Past)>) -> Vec<(i64, i32)> {
+        taken.into_iter().map(|(offset, past)| (offset, past.times)).collect()
+    }
+
     fn take(lines: &mut Lines, count: usize, batch: u64) -> Vec<(i64, i32)> {
-        lines.take_ready(count, batch, false).map_or_else(Vec::new, |(_, taken)| taken)
+        lines.take_ready(count, batch, false).map_or_else(Vec::new, |(_, taken)| times(taken))
     }
 
     #[test]
@@ -189,14 +199,14 @@ mod tests {
     fn what_comes_back_goes_again_before_the_rest_of_its_line() {
         let mut lines = Lines::from(0);
         look(&mut lines, &["a", "a", "a"], 1);
-        lines.put_back("a", 1, 1);
+        lines.put_back("a", 1, past(1));
         assert_eq!(take(&mut lines, 9, 2), [], "0 is before it and still out");
         lines.settle("a", 0);
         assert_eq!(take(&mut lines, 9, 2), [(1, 1)], "2 is behind it and out");
-        lines.put_back("a", 2, 1);
+        lines.put_back("a", 2, past(1));
         assert_eq!(take(&mut lines, 9, 3), []);
         assert_eq!(look(&mut lines, &["a"], 3), [false]);
-        lines.put_back("a", 1, 2);
+        lines.put_back("a", 1, past(2));
         assert_eq!(take(&mut lines, 2, 4), [(1, 2), (2, 1)]);
         lines.settle("a", 1);
         lines.settle("a", 2);
@@ -205,17 +215,20 @@ mod tests {
 
     #[test]
     fn what_comes_again_may_come_alone() {
+        let again = |lines: &mut Lines, count, batch| {
+            lines.take_ready(count, batch, true).map_or_else(Vec::new, |(_, taken)| times(taken))
+        };
         let mut lines = Lines::from(0);
         look(&mut lines, &["a", "a"], 1);
         assert_eq!(look(&mut lines, &["a"], 2), [false]);
-        lines.put_back("a", 0, 1);
-        lines.put_back("a", 1, 1);
-        assert_eq!(lines.take_ready(9, 3, true), Some(("a".into(), vec![(0, 1), (1, 1)])));
+        lines.put_back("a", 0, past(1));
+        lines.put_back("a", 1, past(1));
+        assert_eq!(again(&mut lines, 9, 3), [(0, 1), (1, 1)]);
         assert_eq!(look(&mut lines, &["a"], 3), [false], "a message that comes now does not join either");
         lines.settle("a", 0);
-        assert_eq!(lines.take_ready(9, 4, true), None);
+        assert_eq!(again(&mut lines, 9, 4), []);
         lines.settle("a", 1);
-        assert_eq!(lines.take_ready(9, 5, true), Some(("a".into(), vec![(2, 0), (3, 0)])));
+        assert_eq!(again(&mut lines, 9, 5), [(2, 0), (3, 0)]);
     }
 
     #[test]
@@ -252,7 +265,7 @@ mod tests {
                 if *settled {
                     lines.settle(group, offset as i64);
                 } else {
-                    lines.put_back(group, offset as i64, 1);
+                    lines.put_back(group, offset as i64, past(1));
                 }
             }
             let floor = all.iter().position(|(_, _, settled)| !settled).unwrap_or(all.len());

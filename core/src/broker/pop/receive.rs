@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use super::Receipt;
-use super::in_flight::{InFlight, Renewal};
+use super::in_flight::{InFlight, Past, Renewal};
 use crate::broker::filter::Filter;
 use crate::broker::retry::{self, origin_topic};
 use crate::broker::state::{Due, State};
 use crate::broker::topics::{TopicConfig, retry_topic};
 use crate::codec::remoting::record::StoredMessage;
-use crate::message::properties;
 
 /// Messages that a receive looks at in one queue.
 const MAX_SCANNED: usize = 16_000;
@@ -51,7 +50,7 @@ pub(crate) struct Delivery {
     pub(crate) receipt: Receipt,
     /// How often it was delivered, this time included.
     pub(crate) attempt: i32,
-    /// When it was delivered first, Unix ms; of what is received in order: this time.
+    /// When it was delivered first, Unix ms.
     pub(crate) first_ms: i64,
 }
 
@@ -116,7 +115,8 @@ impl State {
         for in_flight in &again {
             self.timer.cancel(in_flight.ends);
             if let Some(message) = self.store.message_at(in_flight.receipt.commit_log_offset) {
-                self.hand_out(message, in_flight.attempt, in_flight.line.clone(), batch);
+                let past = Past { times: in_flight.attempt - 1, first_ms: Some(in_flight.first_ms) };
+                self.hand_out(message, past, in_flight.line.clone(), batch);
             }
         }
         !again.is_empty()
@@ -143,8 +143,8 @@ impl State {
             }
             ahead.insert(offset);
             if let Some(message) = message.filter(|message| wanted.filter.passes(&message.properties)) {
-                let attempt = message.reconsume_times.saturating_add(1);
-                self.hand_out(message, attempt, None, batch);
+                let past = Past::of(&message);
+                self.hand_out(message, past, None, batch);
             }
         }
         while ahead.remove(&start) {
@@ -164,8 +164,8 @@ impl State {
         let mut next = start;
         while batch.left() > 0 && next < end {
             if let Some(message) = self.wanted_message(queue, next, batch) {
-                let attempt = message.reconsume_times.saturating_add(1);
-                self.hand_out(message, attempt, None, batch);
+                let past = Past::of(&message);
+                self.hand_out(message, past, None, batch);
             }
             next += 1;
         }
@@ -199,11 +199,12 @@ impl State {
     pub(super) fn hand_out(
         &mut self,
         mut message: StoredMessage,
-        attempt: i32,
+        past: Past,
         line: Option<String>,
         batch: &mut Batch<'_>,
     ) {
         let Batch { wanted, now_ms, .. } = *batch;
+        let (attempt, first_ms) = (past.times.saturating_add(1), past.first_ms.unwrap_or(now_ms));
         if line.is_none() && attempt > self.groups.options(&wanted.group).max_attempts {
             // Clients of other protocols retry by limits of their own.
             retry::bury(&mut message, &wanted.group);
@@ -221,7 +222,6 @@ impl State {
             queue_offset: message.queue_offset,
             commit_log_offset: message.commit_log_offset,
         };
-        let first_ms = first_delivery(&message).unwrap_or(now_ms);
         let in_flight = InFlight {
             group: wanted.group.clone(),
             topic: wanted.topic.clone(),
@@ -238,9 +238,4 @@ impl State {
         batch.bytes += message.body.len();
         batch.deliveries.push(Delivery { message, receipt, attempt, first_ms });
     }
-}
-
-/// When `message` was delivered before, first.
-fn first_delivery(message: &StoredMessage) -> Option<i64> {
-    message.properties.get(properties::FIRST_POP_TIME)?.parse().ok()
 }

@@ -152,8 +152,8 @@ impl State {
         };
         retry::retry(&mut message, &in_flight.group);
         message.reconsume_times -= i32::from(in_flight.suspended);
-        if !in_flight.suspended {
-            message.properties.set(properties::FIRST_POP_TIME, in_flight.first_ms.to_string());
+        if let Some(first_ms) = in_flight.past().first_ms {
+            message.properties.set(properties::FIRST_POP_TIME, first_ms.to_string());
         }
         self.store.topics.ensure(&message.topic, TopicConfig::new(1));
         self.make_visible(&mut message, now_ms);
@@ -205,8 +205,8 @@ impl State {
     fn put_back(&mut self, in_flight: &InFlight, now_ms: i64) {
         let InFlight { group, topic, receipt, .. } = in_flight;
         let mut lines = self.take_lines(group, topic, receipt.queue_id);
-        let times = in_flight.attempt - i32::from(in_flight.suspended);
-        lines.put_back(in_flight.line.as_deref().unwrap_or_default(), receipt.queue_offset, times);
+        let line = in_flight.line.as_deref().unwrap_or_default();
+        lines.put_back(line, receipt.queue_offset, in_flight.past());
         self.keep_lines(group, topic, receipt.queue_id, lines);
         self.wake_receives(topic, now_ms, |wanted| wanted.group == *group && wanted.mode != Mode::Halves);
     }
