@@ -62,10 +62,27 @@ impl Crossing {
 }
 
 /// Everything that does not depend on the protocol.
-fn essence(view: &MessageView) -> (Vec<Option<&str>>, Option<i64>, &[u8], i64, i32, [&str; 2]) {
-    let properties = NAMES.iter().map(|name| view.property(name)).collect();
-    let (at, body) = (view.deliver_at_ms(), &view.body[..]);
-    (properties, at, body, view.born_timestamp, view.reconsume_times, [&view.topic, &view.message_id])
+#[derive(Debug, PartialEq)]
+struct Essence<'v> {
+    topic: &'v str,
+    message_id: &'v str,
+    properties: Vec<Option<&'v str>>,
+    deliver_at_ms: Option<i64>,
+    body: &'v [u8],
+    born_timestamp: i64,
+    reconsume_times: i32,
+}
+
+fn essence(view: &MessageView) -> Essence<'_> {
+    Essence {
+        topic: &view.topic,
+        message_id: &view.message_id,
+        properties: NAMES.iter().map(|name| view.property(name)).collect(),
+        deliver_at_ms: view.deliver_at_ms(),
+        body: &view.body,
+        born_timestamp: view.born_timestamp,
+        reconsume_times: view.reconsume_times,
+    }
 }
 
 fn assert_same(views: &[MessageView; 3]) {
