@@ -33,7 +33,7 @@ impl ProducerClient {
         let client = match options.client.endpoint.protocol {
             Protocol::Remoting => Self::Remoting(start_remoting(options, questions).await?),
             Protocol::Grpc => Self::Grpc(grpc::Sender::start(options, questions).await?),
-            Protocol::Http => Self::Http(http::Sender::start(options, questions, checks.wanted())?),
+            Protocol::Http => Self::Http(http::Sender::start(options, questions, checks.wanted()).await?),
         };
         Ok((client, checks))
     }

@@ -59,7 +59,7 @@ impl SimpleClient {
         match options.client.endpoint.protocol {
             Protocol::Remoting => Err(Protocol::Remoting.lacks("start", "simple consumer")),
             Protocol::Grpc => Ok(Self::Grpc(grpc::Simple::start(options).await?)),
-            Protocol::Http => Ok(Self::Http(http::Simple::start(options)?)),
+            Protocol::Http => Ok(Self::Http(http::Simple::start(options).await?)),
         }
     }
 

@@ -40,6 +40,12 @@ impl Receiver {
         Ok(Self { service: Service::new(client)?, group, mode, life, closed: AtomicBool::new(false) })
     }
 
+    /// # Errors
+    /// Those of [`Service::probe`].
+    pub(super) async fn probe(&self) -> Result<()> {
+        self.service.probe().await
+    }
+
     pub(super) fn client_id(&self) -> &str {
         self.service.client_id()
     }

@@ -30,11 +30,12 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    /// Checks the options; nothing is sent. Questions about transactions go to `questions` once they are `wanted`.
+    /// Checks the options and whether the service can be connected to. Questions about transactions go to `questions` once
+    /// they are `wanted`.
     ///
     /// # Errors
-    /// `InvalidArgument`.
-    pub(crate) fn start(
+    /// `InvalidArgument`; those of [`Service::probe`].
+    pub(crate) async fn start(
         options: ProducerOptions,
         questions: Questions<TransactionCheck>,
         wanted: watch::Receiver<bool>,
@@ -46,6 +47,7 @@ impl Sender {
             return Err(Error::new(ErrorKind::InvalidArgument, "start", text));
         }
         let service = Arc::new(Service::new(options.client.clone())?);
+        service.probe().await?;
         let halves = Halves::new(&options.topics);
         halves.ask(&service, options.group.clone(), questions, wanted);
         Ok(Self { service, rules: Rules::from(&options), options, halves })

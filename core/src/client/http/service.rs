@@ -90,6 +90,14 @@ impl Service {
         self.transport.address()
     }
 
+    /// Fails if the service cannot be connected to; nothing is sent.
+    ///
+    /// # Errors
+    /// `BrokerUnreachable`, `Tls`.
+    pub(super) async fn probe(&self) -> Result<()> {
+        self.transport.probe("start").await
+    }
+
     /// A name for logs; the protocol has none.
     pub(crate) fn client_id(&self) -> &str {
         &self.client_id

@@ -23,7 +23,7 @@ const NOT_HELD: Duration = Duration::from_millis(100);
 /// So much of a second that has begun counts as a whole one.
 const SLACK: Duration = Duration::from_millis(50);
 
-/// A simple consumer. It says nothing to a server before its first receive.
+/// A simple consumer. It asks nothing of a server before its first receive.
 pub(crate) struct Simple {
     receiver: Arc<Receiver>,
     await_duration: Duration,
@@ -34,15 +34,19 @@ pub(crate) struct Simple {
 }
 
 impl Simple {
+    /// Checks the options and whether the service can be connected to.
+    ///
     /// # Errors
-    /// `InvalidArgument`; `Unsupported` for an SQL92 expression.
-    pub(crate) fn start(options: SimpleConsumerOptions) -> Result<Self> {
+    /// `InvalidArgument`; `Unsupported` for an SQL92 expression; those of [`Service::probe`](super::Service::probe).
+    pub(crate) async fn start(options: SimpleConsumerOptions) -> Result<Self> {
         check_runtime()?;
         let SimpleConsumerOptions { client, group, subscriptions, await_duration, orderly } = options;
         let tagged = |(topic, filter)| Ok((topic, tag_of("start", &filter)?));
+        let receiver = Arc::new(Receiver::new(client, group, orderly)?);
+        receiver.probe().await?;
         Ok(Self {
             subscriptions: Mutex::new(subscriptions.into_iter().map(tagged).collect::<Result<_>>()?),
-            receiver: Arc::new(Receiver::new(client, group, orderly)?),
+            receiver,
             await_duration,
             polls: Polls::default(),
             turn: AtomicUsize::new(fastrand::usize(..1024)),

@@ -13,6 +13,7 @@ use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::TokioTimer;
 use tokio::sync::watch;
 use tokio::time::timeout_at;
+use tower_service::Service;
 
 use super::answer::{self, Answer};
 use super::connector::{Connector, Unconnected};
@@ -46,6 +47,7 @@ pub(crate) struct Call {
 /// The connections to one service.
 pub(crate) struct Client {
     http: legacy::Client<Connector, Full<Bytes>>,
+    connector: Connector,
     /// Scheme and authority.
     service: Uri,
     /// `host:port`.
@@ -73,18 +75,28 @@ impl Client {
         let reads = proxy.as_ref().filter(|_| !options.uses_tls());
         let headers =
             Headers::new(options.credentials.clone(), reads.and_then(|proxy| proxy.authorization.clone()));
+        let connector = Connector::new(options, &address, proxy)?;
         let tasks = Tasks::new();
         let http = legacy::Client::builder(tasks.clone())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MAX_IDLE)
-            .build(Connector::new(options, &address, proxy)?);
-        Ok(Self { http, service, address, headers, tasks, closed: watch::Sender::new(false) })
+            .build(connector.clone());
+        Ok(Self { http, connector, service, address, headers, tasks, closed: watch::Sender::new(false) })
     }
 
     /// `host:port` of the service.
     pub(crate) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Whether the service can be connected to; nothing is sent.
+    ///
+    /// # Errors
+    /// `BrokerUnreachable`, `Tls`.
+    pub(crate) async fn probe(&self, operation: &'static str) -> Result<()> {
+        let connected = self.connector.clone().call(self.service.clone()).await;
+        connected.map(drop).map_err(|Unconnected(fault)| fault.error(operation, Outcome::NotSent))
     }
 
     /// The answer to `call`, whatever it says. A request that the server did not take because of its date is dated by
