@@ -44,7 +44,8 @@ impl HttpClient {
     }
 
     /// Takes up to `max` messages, hidden from the group until [`Received::invisible_until_ms`](super::Received).
-    /// It is never repeated: an answer that gets lost leaves its messages hidden until then.
+    /// The answer has to come within the wait and [`ClientOptions::request_timeout`]. It is never repeated: an answer that
+    /// gets lost leaves its messages hidden until then.
     ///
     /// # Errors
     /// `InvalidArgument` for a `max` outside of 1..=16, or a wait of more than 30 s or a part of a second;

@@ -20,7 +20,9 @@ pub struct Producer(Arc<ProducerClient>);
 
 impl Producer {
     /// Checks the options, connects to a name server (remoting) or proxy (gRPC) and starts the background work on the
-    /// current tokio runtime. Servers that ask about unfinished transactions are told that nothing is known.
+    /// current tokio runtime. Servers that ask about unfinished transactions are told that nothing is known. Over
+    /// ApsaraMQ HTTP, which knows no connections and no routes, nothing is sent: a wrong address or key shows at the first
+    /// send.
     ///
     /// # Errors
     /// `InvalidArgument`; `NameServerUnreachable`, `BrokerUnreachable`, `WrongProtocol`, `Tls` or `Timeout` if no server
@@ -30,7 +32,9 @@ impl Producer {
     }
 
     /// Starts and calls `checker`, one question at a time, when a server asks how a transaction ended that was neither
-    /// committed nor rolled back. A checker that panics counts as `Unknown`.
+    /// committed nor rolled back. A checker that panics counts as `Unknown`. Over ApsaraMQ HTTP no server asks: the
+    /// producer fetches those transactions of its group, in [`ProducerOptions::topics`] and the topics it has sent half
+    /// messages to.
     ///
     /// # Errors
     /// As [`Producer::start`].
@@ -54,7 +58,7 @@ impl Producer {
     }
 
     /// Starts and returns the questions about unfinished transactions as a stream. When it is dropped, servers are told
-    /// that nothing is known.
+    /// that nothing is known. Over ApsaraMQ HTTP the questions are fetched from the first [`TransactionChecks::next`] on.
     ///
     /// # Errors
     /// As [`Producer::start`].
@@ -63,13 +67,16 @@ impl Producer {
         Ok((Self(Arc::new(client)), checks))
     }
 
-    /// Sends and waits for the receipt, with the deadline of [`ProducerOptions::send_timeout`].
+    /// Sends and waits for the receipt, with the deadline of [`ProducerOptions::send_timeout`]. What fails is tried again
+    /// ([`ProducerOptions::retries`]); over ApsaraMQ HTTP only what the server did not get or had no room for, unless
+    /// [`ProducerOptions::allow_duplicates`] says otherwise.
     ///
     /// # Errors
-    /// Before anything is sent: `InvalidMessage`, `InvalidDeliveryTime`, `DelayUnsupported`, `TopicTypeMismatch`,
-    /// `Unsupported`, `Closed`. Then those of the last attempt: `TopicNotFound`, `PermissionDenied`, `MessageRefused`, `InvalidDeliveryTime`, `Busy`, `Server`,
-    /// `BrokerUnreachable`, `ConnectionClosed`, `Timeout`, …; [`Error::outcome`] says whether any attempt may have
-    /// been stored.
+    /// Before anything is sent: `InvalidMessage` (over ApsaraMQ HTTP also for text that XML or its properties cannot
+    /// carry), `InvalidDeliveryTime`, `DelayUnsupported`, `TopicTypeMismatch`, `Unsupported`, `Closed`. Then those of the
+    /// last attempt: `TopicNotFound`, `PermissionDenied`, `MessageRefused`, `InvalidDeliveryTime`, `Busy`, `ClockSkew`,
+    /// `Server`, `BrokerUnreachable`, `ConnectionClosed`, `Timeout`, …; [`Error::outcome`] says whether any attempt may
+    /// have been stored.
     pub async fn send(&self, message: Message) -> Result<SendReceipt> {
         self.0.send(message, Target::Any, None).await
     }
@@ -83,7 +90,8 @@ impl Producer {
     }
 
     /// Sends messages of equal `key` to the same queue (while the number of queues stays). Over gRPC, where the proxy
-    /// chooses the queue, the key becomes the message group of a message that has none: the topic has to be a FIFO one.
+    /// chooses the queue, the key becomes the message group of a message that has none: the topic has to be a FIFO one. So
+    /// it does over ApsaraMQ HTTP (`__SHARDINGKEY`).
     ///
     /// # Errors
     /// As [`Producer::send`]; no other queue is tried, and the same one only while nothing may have been stored.
@@ -99,7 +107,8 @@ impl Producer {
     /// Sends to one queue; no other queue is tried.
     ///
     /// # Errors
-    /// As [`Producer::send_by_key`]; `InvalidArgument` if the topic has no such queue; `Unsupported` over gRPC.
+    /// As [`Producer::send_by_key`]; `InvalidArgument` if the topic has no such queue; `Unsupported` over gRPC and
+    /// ApsaraMQ HTTP.
     pub async fn send_to_queue(
         &self,
         message: Message,
@@ -112,7 +121,8 @@ impl Producer {
     /// Sends messages of one topic as one batch (not scheduled).
     ///
     /// # Errors
-    /// As [`Producer::send`]; `InvalidMessage` too for an empty batch, several topics or a scheduled message.
+    /// As [`Producer::send`]; `InvalidMessage` too for an empty batch, several topics or a scheduled message;
+    /// `Unsupported` over ApsaraMQ HTTP.
     pub async fn send_batch(&self, messages: Vec<Message>, timeout: Option<Duration>) -> Result<SendReceipt> {
         self.0.send_batch(messages, timeout).await
     }
@@ -121,7 +131,7 @@ impl Producer {
     /// the server does answer, and nobody hears of it.
     ///
     /// # Errors
-    /// As [`Producer::send`], as far as they are known before the server answers.
+    /// As [`Producer::send`], as far as they are known before the server answers; `Unsupported` over ApsaraMQ HTTP.
     pub async fn send_one_way(&self, message: Message) -> Result<()> {
         self.0.send_one_way(message).await
     }
@@ -129,16 +139,18 @@ impl Producer {
     /// The queues that messages for `topic` can go to.
     ///
     /// # Errors
-    /// `TopicNotFound`, `Closed`, or why no name server can be asked.
+    /// `TopicNotFound`, `Closed`, or why no name server can be asked; `Unsupported` over ApsaraMQ HTTP.
     pub async fn queues(&self, topic: &str) -> Result<Vec<MessageQueue>> {
         self.0.queues(topic).await
     }
 
     /// Sends the half message of a transaction: consumers get it when it is committed. Without a commit or rollback the
-    /// server asks a producer of this group (remoting) or topic (gRPC) how it ended.
+    /// server asks a producer of this group (remoting) or topic (gRPC) how it ended; over ApsaraMQ HTTP the producer asks
+    /// for it after [`ProducerOptions::transaction_check_after`], until when the transaction can be ended by its receipt.
     ///
     /// # Errors
-    /// As [`Producer::send`]; `InvalidMessage` if the message is scheduled too.
+    /// As [`Producer::send`]; `InvalidMessage` if the message is scheduled too; `Server` with the outcome `Done` if an
+    /// ApsaraMQ HTTP server took it as a plain message.
     pub async fn send_transaction(&self, message: Message) -> Result<Transaction> {
         let receipt = self.0.send_half(message).await?;
         Ok(Transaction::new(self.clone(), receipt))
@@ -148,8 +160,8 @@ impl Producer {
     /// says nothing to the server, which asks later.
     ///
     /// # Errors
-    /// `Server` if the server knows no such transaction (any more); `Closed`, or why it cannot be told: then it asks
-    /// later.
+    /// `Server` (over ApsaraMQ HTTP `InvalidReceipt` or `MessageNotFound`) if the server knows no such transaction (any
+    /// more); `Closed`, or why it cannot be told: then it asks later.
     pub async fn end_transaction(&self, half: &SendReceipt, resolution: TransactionResolution) -> Result<()> {
         self.0.end_transaction(half, resolution).await
     }
@@ -159,7 +171,7 @@ impl Producer {
     ///
     /// # Errors
     /// `InvalidArgument` for a handle that is none; `Server` if the message is gone or the server has recall switched
-    /// off; `Closed`, or why the server cannot be asked.
+    /// off; `Unsupported` over ApsaraMQ HTTP; `Closed`, or why the server cannot be asked.
     pub async fn recall(&self, topic: &str, recall_handle: &str) -> Result<String> {
         self.0.recall(topic, recall_handle).await
     }
@@ -169,7 +181,8 @@ impl Producer {
         self.0.client_id()
     }
 
-    /// Signs off at the brokers and closes the connections; waits at most 3 s. Idempotent. Later sends fail with `Closed`.
+    /// Signs off at the brokers and closes the connections; waits at most 3 s. Over ApsaraMQ HTTP sends under way end with
+    /// `Closed`. Idempotent. Later sends fail with `Closed`.
     pub async fn shutdown(&self) {
         self.0.shutdown().await;
     }

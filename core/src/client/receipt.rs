@@ -27,14 +27,14 @@ pub enum SendStatus {
 pub struct SendReceipt {
     /// Durability.
     pub status: SendStatus,
-    /// The unique id the client made (comma-joined for a batch).
+    /// The unique id the client made (comma-joined for a batch); over ApsaraMQ HTTP the server's.
     pub message_id: String,
-    /// The server's id (comma-joined for a batch); empty over gRPC, which has none.
+    /// The server's id (comma-joined for a batch); empty over gRPC and ApsaraMQ HTTP, which have none.
     pub offset_message_id: String,
     /// Queue it went to. Over gRPC a proxy chooses it and does not say which: number -1, and the broker's name only where
-    /// its address leads to no other.
+    /// its address leads to no other. Over ApsaraMQ HTTP neither is known.
     pub queue: MessageQueue,
-    /// Position in that queue (in the timer's queue for a scheduled message).
+    /// Position in that queue (in the timer's queue for a scheduled message); -1 over ApsaraMQ HTTP.
     pub queue_offset: i64,
     /// Transaction id, if the server gave one; over ApsaraMQ HTTP the receipt handle of the half message.
     pub transaction_id: Option<String>,

@@ -76,15 +76,15 @@ pub struct ClientOptions {
     /// Prefix `namespace%` for topics and groups; none by default. Over gRPC to [`ServerKind::Alibaba`] it travels in a
     /// field of its own instead, and over ApsaraMQ HTTP it is the instance id (`MQ_INST_…`).
     pub namespace: Option<String>,
-    /// Overrides the generated client id (`host@pid@random`).
+    /// Overrides the generated client id (`host@pid@random`), which ApsaraMQ HTTP servers are not told.
     pub client_id: Option<String>,
     /// Which kind of server this is; `Auto` works with all that keep arbitrary times.
     pub server_kind: ServerKind,
-    /// Time allowed to connect to one address. Default 3 s.
+    /// Time allowed to connect to one address, also through a proxy. Default 3 s.
     pub connect_timeout: Duration,
-    /// Time allowed for one request other than a send. Default 3 s.
+    /// Time allowed for one request other than a send; added to the time that a receive waits. Default 3 s.
     pub request_timeout: Duration,
-    /// Interval of heartbeats; over gRPC at most 10 s. Default 30 s.
+    /// Interval of heartbeats; over gRPC at most 10 s, over ApsaraMQ HTTP there are none. Default 30 s.
     pub heartbeat_interval: Duration,
     /// Interval of route refreshes. Default 30 s.
     pub route_refresh_interval: Duration,

@@ -16,12 +16,13 @@ pub struct ProducerOptions {
     pub group: String,
     /// Deadline of a send when the call gives none; all attempts share it. Default 3 s.
     pub send_timeout: Duration,
-    /// Further attempts, each on another broker if there is one. Default 2.
+    /// Further attempts, each on another broker if there is one; over ApsaraMQ HTTP, after a send that the server did not
+    /// get or had no room for (see [`ProducerOptions::allow_duplicates`]). Default 2.
     pub retries: u32,
     /// Largest body in bytes; over gRPC the server's limit holds where it is lower. Default 4 MiB.
     pub max_body_bytes: usize,
-    /// Bodies of at least this many bytes are compressed (zlib). Default 4096; `None`: never. Not over gRPC: the other
-    /// clients of that protocol do not compress either.
+    /// Bodies of at least this many bytes are compressed (zlib). Default 4096; `None`: never. Not over gRPC and
+    /// ApsaraMQ HTTP: the other clients of those protocols do not compress either.
     pub compress_above_bytes: Option<usize>,
     /// zlib level 1..=9. Default 5.
     pub compress_level: u32,
@@ -30,7 +31,8 @@ pub struct ProducerOptions {
     /// Queue count of a topic that the first send creates. Default 4.
     pub default_topic_queues: i32,
     /// Topics that are looked up at the start, so that it fails early; others are looked up by the first send. Over gRPC a
-    /// producer of transactions is asked about those of its topics only, so name them here. Default none.
+    /// producer of transactions is asked about those of its topics only, so name them here; over ApsaraMQ HTTP, where nothing
+    /// is looked up, too, so that it hears of transactions from before its start. Default none.
     pub topics: Vec<String>,
     /// Over ApsaraMQ HTTP: send again although the message may be stored, so that it may be stored twice. Default false:
     /// such a send fails with the outcome `MaybeSent`. (The attempts of other protocols carry one id, by which

@@ -1,8 +1,10 @@
 //! Servers and middle boxes that misbehave: nothing is sent twice unasked, and every end is told as it was.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use tminus::{ConsumeMode, Error, ErrorKind, HttpClient, HttpConsume, Outcome, Producer, clock};
+use tminus::codec::http::Publish;
+use tminus::{ConsumeMode, Error, ErrorKind, HttpClient, HttpConsume, Message, Outcome, Producer, clock};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -286,4 +288,30 @@ async fn a_server_that_is_asked_too_often_is_asked_again_after_a_pause() {
     let error = client(server.address).publish(message(), LONG).await.unwrap_err();
     is(&error, ErrorKind::Busy, Outcome::NotSent);
     assert_eq!(server.count(), 4);
+}
+
+/// The server closes after every answer, without a word, while the next request may be on its way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_sent_twice_while_connections_are_closed_all_the_time() {
+    let server = Raw::start(|_, seen| {
+        let body = Publish::decode(&seen.body).unwrap().body;
+        Reply::Last(published(&body))
+    })
+    .await;
+    let producer = producer(server.address).await;
+    let mut sent = HashMap::new();
+    for number in 0..300 {
+        let body = format!("message {number}");
+        let outcome = match producer.send_timeout(Message::new("orders", body.clone()), LONG.unwrap()).await {
+            Ok(_) => Outcome::Done,
+            Err(error) => error.outcome(),
+        };
+        sent.insert(body, outcome);
+    }
+    for seen in server.seen() {
+        let body = Publish::decode(&seen.body).unwrap().body;
+        let outcome = sent.remove(&body);
+        assert!(matches!(outcome, Some(Outcome::Done | Outcome::MaybeSent)), "{body}: {outcome:?}");
+    }
+    assert!(sent.values().all(|outcome| *outcome != Outcome::Done), "told as sent, and never came: {sent:?}");
 }

@@ -152,7 +152,7 @@ async fn an_acknowledgement_that_is_refused_in_part_says_which_handles() {
         ]
     );
     let error = client.ack("orders", "GID_a", &handles).await.unwrap_err();
-    assert_eq!((error.kind(), error.response_code()), (ErrorKind::WrongProtocol, Some(404)), "{error}");
+    assert_eq!((error.kind(), error.response_code()), (ErrorKind::Protocol, Some(404)), "{error}");
     let error = client.ack("orders", "GID_a", &handles).await.unwrap_err();
     assert_eq!((error.kind(), error.response_code()), (ErrorKind::TopicNotFound, Some(404)), "{error}");
     let refusal = error.refusal().unwrap();

@@ -13,7 +13,7 @@ use crate::client::transaction::TransactionResolution;
 use crate::client::{SendReceipt, SendStatus, deadline_after};
 use crate::codec::http::request::{self, Trans};
 use crate::codec::http::{
-    ErrorDocument, HandleErrors, Handles, Incoming, Published, code, decode_message, decode_messages, unfit,
+    HandleErrors, Handles, Incoming, Published, decode_message, decode_messages, unfit,
 };
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::message::{Message, MessageQueue};
@@ -222,7 +222,7 @@ impl Service {
         if answer.is_success() {
             return Ok(handles.iter().map(|_| Ok(())).collect());
         }
-        settled(operation, &answer, handles).ok_or_else(|| answer.refusal(operation, false))
+        settled(operation, &answer, handles)
     }
 
     /// Closes the connections; calls under way end with `Closed`. Idempotent.
@@ -274,24 +274,28 @@ fn received(incoming: Incoming) -> Received {
     }
 }
 
-/// What a refusal says of each handle: those that it does not name were taken. `None` if it names none of them, and so
-/// is about the request.
-fn settled(operation: &'static str, answer: &Answer, handles: &[String]) -> Option<Vec<Result<()>>> {
-    let mut refused = match HandleErrors::decode(&answer.content) {
-        Ok(HandleErrors(refused)) => refused,
-        Err(_) => {
-            let of_handle = [code::RECEIPT_HANDLE_ERROR, code::MESSAGE_NOT_EXIST];
-            let alone = ErrorDocument::decode(&answer.content).is_ok_and(|e| of_handle.contains(&&*e.code));
-            return (alone && handles.len() == 1).then(|| vec![Err(answer.refusal(operation, false))]);
-        }
+/// What a refusal says of each handle: those that it does not name were taken.
+///
+/// # Errors
+/// The refusal of the request as a whole.
+fn settled(operation: &'static str, answer: &Answer, handles: &[String]) -> Result<Vec<Result<()>>> {
+    let Ok(HandleErrors(mut refused)) = HandleErrors::decode(&answer.content) else {
+        let error = answer.refusal(operation, false);
+        // One handle alone may be refused as a request is.
+        return match (error.kind(), handles) {
+            (ErrorKind::InvalidReceipt | ErrorKind::MessageNotFound, [_]) => Ok(vec![Err(error)]),
+            _ => Err(error),
+        };
     };
     refused.retain(|error| handles.contains(&error.handle));
     if refused.is_empty() {
-        return None;
+        let text = "the server refuses handles and names none of the request's; it may be repeated";
+        let status = i32::from(answer.status.as_u16());
+        return Err(Error::new(ErrorKind::Protocol, operation, text).with_response_code(status));
     }
     let result = |handle: &String| match refused.iter().find(|error| error.handle == *handle) {
         Some(error) => Err(handle_error(operation, answer, error.clone())),
         None => Ok(()),
     };
-    Some(handles.iter().map(result).collect())
+    Ok(handles.iter().map(result).collect())
 }
