@@ -37,10 +37,10 @@ impl SimpleConsumer {
     ///
     /// Over ApsaraMQ HTTP one call takes 16 messages at most, and each stays hidden until
     /// [`Received::invisible_until_ms`]: the service hides for 300 s whatever is asked, so a shorter `invisible` changes
-    /// nothing, and a longer one is refused. The server waits for the whole seconds of `wait` (30 at a time; with several
-    /// topics one at a time), the rest is asked for in short polls, and a `wait` of 0 looks at every topic once; to `wait` comes
-    /// the time of the last answer. Only a call that is dropped leaves its request standing; what nobody takes over
-    /// within 75 s comes again when the service says.
+    /// nothing, and a longer one is refused. The server waits for the whole seconds of `wait`, 30 at a time, and the rest is
+    /// asked for in short polls. With several topics it looks at each once, also if `wait` is 0, and then waits for one
+    /// after the other, a second each. To `wait` comes the time of the last answer. Only a call that is dropped leaves its
+    /// request standing; what nobody takes over within 75 s comes again when the service says.
     ///
     /// # Errors
     /// `InvalidArgument`, `Closed`, `Busy` when the server limits the flow, `Unsupported` for a longer `invisible` than

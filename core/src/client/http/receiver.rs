@@ -172,3 +172,47 @@ pub(super) fn tag_of(operation: &'static str, filter: &FilterExpression) -> Resu
         FilterExpression::Sql92(_) => Err(Protocol::Http.lacks(operation, "SQL92 expressions")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::http::{Delivered, decode_message};
+
+    fn received(first_ms: i64, until_ms: i64, attempt: i32) -> Received {
+        let delivered = Delivered { consumed_times: attempt, ..Delivered::default() };
+        let receipt = ReceiptHandle {
+            topic: "T".into(),
+            broker: String::new(),
+            message_id: "m".into(),
+            handle: "h".into(),
+        };
+        Received {
+            message: decode_message(delivered, "T").view,
+            receipt,
+            corrupted: false,
+            invisible_until_ms: Some(until_ms),
+            first_delivered_ms: Some(first_ms),
+        }
+    }
+
+    #[test]
+    fn the_life_of_a_handle_is_that_of_the_last_first_delivery() -> Result<()> {
+        let receiver = Receiver::new(ClientOptions::new("http://localhost")?, "g".into(), true)?;
+        let life =
+            |first_ms, until_ms, attempt| receiver.life_of(&received(first_ms, until_ms, attempt)).as_secs();
+        assert_eq!(life(0, 1_700_000_000_000, 1), 300, "a time without meaning");
+        assert_eq!(life(5_000, 65_000, 1), 60);
+        assert_eq!(life(5_000, 365_000, 2), 60, "delivered again, it says nothing");
+        for (first_ms, until_ms) in [(65_000, 5_000), (5_000, 5_000), (i64::MAX, i64::MIN), (0, 301_000)] {
+            assert_eq!(life(first_ms, until_ms, 1), 60, "{first_ms} {until_ms}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn tags_travel_without_the_spaces_between_them() -> Result<()> {
+        let tag = |tags: &str| tag_of("subscribe", &FilterExpression::Tag(tags.into()));
+        assert_eq!((tag(" A || B c ")?, tag("*")?, tag("")?), ("A||B c".into(), "*".into(), String::new()));
+        Ok(())
+    }
+}

@@ -16,7 +16,7 @@ use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{FilterExpression, Protocol, SimpleConsumerOptions};
 
-/// With other topics waiting for their turn, none is asked for longer than it has to be.
+/// With other topics waiting for their turn, none is polled for longer.
 const SHORTEST_POLL: Duration = Duration::from_secs(1);
 /// A server that answers an empty receive at once is not asked in a hot loop.
 const NOT_HELD: Duration = Duration::from_millis(100);
@@ -79,13 +79,19 @@ impl Simple {
             self.receiver.check_open("receive")?;
             let begun = clock::instant();
             let topics = self.lock().len();
+            // Several topics are all looked at before the server holds a poll of one.
+            let longest = match topics {
+                ..=1 => LONGEST_POLL,
+                _ if asked < topics => Duration::ZERO,
+                _ => SHORTEST_POLL,
+            };
             let (messages, result) = match self.polls.take_over(max, HIDDEN) {
                 // It may stand for longer than this call waits.
                 Some(poll) => match timeout_at(deadline.into(), self.polls.wait_for(poll)).await {
                     Ok(brought) => brought,
                     Err(_) => return Ok(Vec::new()),
                 },
-                None => self.polls.wait_for(self.poll(max, deadline)?).await,
+                None => self.polls.wait_for(self.poll(max, longest, deadline)?).await,
             };
             if !messages.is_empty() {
                 return Ok(messages);
@@ -107,16 +113,15 @@ impl Simple {
 
     /// Begins a receive from the topic whose turn it is, for the whole seconds that are left: one that stands for longer
     /// would take messages for nobody.
-    fn poll(&self, max: usize, deadline: Instant) -> Result<Poll> {
-        let (topic, tag, longest) = {
+    fn poll(&self, max: usize, longest: Duration, deadline: Instant) -> Result<Poll> {
+        let (topic, tag) = {
             let subscriptions = self.lock();
             let turn = self.turn.fetch_add(1, Ordering::Relaxed) % subscriptions.len().max(1);
             let Some((topic, tag)) = subscriptions.iter().nth(turn) else {
                 let text = "no topic is subscribed to; subscribe first";
                 return Err(Error::new(ErrorKind::InvalidArgument, "receive", text));
             };
-            let longest = if subscriptions.len() > 1 { SHORTEST_POLL } else { LONGEST_POLL };
-            (topic.clone(), tag.clone(), longest)
+            (topic.clone(), tag.clone())
         };
         let left = deadline.saturating_duration_since(clock::instant()) + SLACK;
         let wait = Duration::from_secs(left.min(longest).as_secs());

@@ -11,8 +11,9 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{interval, timeout};
 
 use super::settler::Work;
-use super::shelf::{Limits, Shelf};
+use super::shelf::Shelf;
 use super::source::Source;
+use super::stock::Limits;
 use super::{intake, settler};
 use crate::client::delivery::{Deliveries, Pending, Ticket};
 use crate::client::troubles::Troubles;
@@ -80,7 +81,7 @@ impl<S: Source> Engine<S> {
             tasks: Mutex::default(),
             settler: Mutex::new(Some(tokio::spawn(settling))),
         }));
-        engine.spawn(count_overdue(Arc::clone(&engine)));
+        engine.spawn(watch_times(Arc::clone(&engine)));
         (engine, Deliveries::new(deliveries))
     }
 
@@ -189,13 +190,22 @@ impl<S: Source> Running<S> {
     }
 }
 
-/// Finds handlers that never say what became of their message.
-async fn count_overdue<S: Source>(engine: Arc<Running<S>>) {
+/// Finds handlers that never say what became of their message, and messages that handlers never took.
+async fn watch_times<S: Source>(engine: Arc<Running<S>>) {
     let patience = engine.tuning.consume_timeout;
     let mut look = interval((patience / 4).clamp(Duration::from_millis(10), Duration::from_secs(30)));
     loop {
         look.tick().await;
-        let late = engine.shelf.overdue(clock::instant(), patience);
+        let now = clock::instant();
+        let expired = engine.shelf.expire(now);
+        if expired > 0 {
+            tracing::debug!(
+                group = engine.tuning.group,
+                expired,
+                "messages waited for handlers until their handles were about to expire; they come again"
+            );
+        }
+        let late = engine.shelf.overdue(now, patience);
         if late > 0 {
             tracing::warn!(
                 group = engine.tuning.group,

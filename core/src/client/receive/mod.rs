@@ -9,7 +9,9 @@ mod pause;
 mod settler;
 mod shelf;
 mod source;
+mod stock;
 
 pub(crate) use engine::{Engine, Running, Tuning};
-pub(crate) use shelf::{Limits, Shelf};
+pub(crate) use shelf::Shelf;
 pub(crate) use source::Source;
+pub(crate) use stock::Limits;

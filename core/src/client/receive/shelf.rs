@@ -1,6 +1,5 @@
 //! What a consumer has received and not settled yet: how much it may be, who has it, and which messages wait for another.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -10,18 +9,11 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::held::{Held, Ordered, Stage};
 use super::settler::{Settled, Work};
+use super::stock::{Limits, Stock};
 use crate::client::delivery::{Pending, Ticket};
 use crate::client::simple::{ReceiptHandle, Received};
 use crate::message::MessageView;
 use crate::options::ConsumeResult;
-
-/// How much a consumer may keep before it stops receiving.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    pub(crate) messages: usize,
-    /// Of bodies. What is asked for is guessed from the largest body of late; one receive may go beyond.
-    pub(crate) bytes: usize,
-}
 
 /// The messages of one consumer, between source and settlement.
 #[derive(Debug)]
@@ -30,29 +22,11 @@ pub(crate) struct Shelf {
     limits: Limits,
     /// Whether messages of a group keep their order.
     fifo: bool,
-    state: Mutex<State>,
+    stock: Mutex<Stock>,
     /// Rung whenever there may be more room, or less for handlers to do.
     changed: Notify,
     pending: Sender<Pending>,
     work: UnboundedSender<Work>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    next_key: u64,
-    held: HashMap<u64, Held>,
-    /// By their ids, those whose handles expire: the server may deliver them again meanwhile.
-    expiring: HashMap<String, u64>,
-    /// First in, first out: messages that follow each other. The front one is with a handler, or on its way.
-    lines: HashMap<Arc<str>, VecDeque<u64>>,
-    /// Messages that handlers could take now.
-    ready: usize,
-    bytes: usize,
-    /// Asked for, not here yet.
-    reserved: usize,
-    /// The largest body of late.
-    largest: usize,
-    sealed: bool,
 }
 
 /// Room for messages that are being asked for; given back when dropped.
@@ -73,15 +47,15 @@ impl Shelf {
             me: Weak::clone(me),
             limits,
             fifo,
-            state: Mutex::default(),
+            stock: Mutex::default(),
             changed: Notify::new(),
             pending,
             work,
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Stock> {
+        self.stock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until up to `want` messages may be asked for, one of `sharers` who do.
@@ -103,44 +77,32 @@ impl Shelf {
         messages: Vec<Received>,
         until: impl Fn(&Received) -> Option<Instant>,
     ) {
-        let mut state = self.lock();
-        state.largest -= state.largest / 8;
+        let mut stock = self.lock();
+        stock.largest -= stock.largest / 8;
         for received in messages {
             let until = until(&received);
-            if until.is_some() && state.renew(&received, until) {
+            if until.is_some() && stock.renew(&received, until) {
                 continue;
             }
-            let key = state.new_key();
             let (held, message) = Held::new(received, until, self.fifo);
-            state.bytes += held.bytes;
-            state.largest = state.largest.max(held.bytes);
-            if until.is_some() {
-                state.expiring.insert(held.receipt.message_id.clone(), key);
-            }
-            let line = held.ordered.as_ref().map(|ordered| Arc::clone(&ordered.line));
-            state.held.insert(key, held);
             // Ready once it is handed out; a shelf that was sealed meanwhile hands out nothing.
-            let is_front = line.is_none_or(|line| {
-                let line = state.lines.entry(line).or_default();
-                line.push_back(key);
-                line.len() == 1
-            });
+            let (key, is_front) = stock.add(held);
             if is_front {
-                self.hand_out(&mut state, key, message);
+                self.hand_out(&mut stock, key, message);
             }
         }
-        drop(state);
+        drop(stock);
         // It takes the lock to give back what was not used.
         drop(room);
     }
 
-    fn hand_out(&self, state: &mut State, key: u64, message: MessageView) {
-        if state.sealed {
+    fn hand_out(&self, stock: &mut Stock, key: u64, message: MessageView) {
+        if stock.sealed {
             return;
         }
-        if let Some(held) = state.held.get_mut(&key) {
+        if let Some(held) = stock.held.get_mut(&key) {
             held.stage = Stage::Ready;
-            state.ready += 1;
+            stock.ready += 1;
         }
         let ticket = Ticket::Shelf { shelf: Weak::clone(&self.me), key };
         // Without bound, because the shelf is bounded; closed at the end of the consumer only.
@@ -148,41 +110,39 @@ impl Shelf {
     }
 
     /// Hands out the front message of `line`.
-    fn go_on(&self, state: &mut State, line: &Arc<str>) {
-        let Some(queue) = state.lines.get(line) else { return };
+    fn go_on(&self, stock: &mut Stock, line: &Arc<str>) {
+        let Some(queue) = stock.lines.get(line) else { return };
         let Some(&key) = queue.front() else {
-            state.lines.remove(line);
+            stock.lines.remove(line);
             return;
         };
-        let message = state.held.get(&key).and_then(|held| held.ordered.as_ref()).map(|o| o.message.clone());
+        let message = stock.held.get(&key).and_then(|held| held.ordered.as_ref()).map(|o| o.message.clone());
         if let Some(message) = message {
-            self.hand_out(state, key, message);
+            self.hand_out(stock, key, message);
         }
     }
 
     /// Notes that a handler gets the message; `false` if it must not any more.
     pub(in crate::client) fn take(&self, key: u64, now: Instant) -> bool {
-        let mut state = self.lock();
-        if state.sealed {
+        let mut stock = self.lock();
+        if stock.sealed {
             return false;
         }
-        match state.held.get_mut(&key) {
+        match stock.held.get_mut(&key) {
             Some(held) if held.stage != Stage::Ready => return false,
             Some(held) if held.until.is_none_or(|until| now < until) => held.stage = Stage::Taken(now),
+            // It waited until its handle was about to expire, and comes again.
             Some(_) => {
-                tracing::debug!(
-                    "a message waited for a handler until its handle was about to expire; it comes again"
-                );
-                self.remove(&mut state, key);
-                drop(state);
+                self.remove(&mut stock, key);
+                drop(stock);
                 self.changed.notify_waiters();
                 return false;
             }
             None => return false,
         }
-        state.ready -= 1;
-        let hungry = state.ready == 0;
-        drop(state);
+        stock.ready -= 1;
+        let hungry = stock.ready == 0;
+        drop(stock);
         if hungry {
             self.changed.notify_waiters();
         }
@@ -191,8 +151,8 @@ impl Shelf {
 
     /// What became of a message that a handler took. Nothing happens if that was said before.
     pub(in crate::client) fn settle(&self, key: u64, result: ConsumeResult) {
-        let mut state = self.lock();
-        let Some(held) = state.held.get_mut(&key).filter(|held| matches!(held.stage, Stage::Taken(_))) else {
+        let mut stock = self.lock();
+        let Some(held) = stock.held.get_mut(&key).filter(|held| matches!(held.stage, Stage::Taken(_))) else {
             return;
         };
         // In order, the message keeps its place until it comes again or is given up.
@@ -201,59 +161,36 @@ impl Shelf {
             held.stage = Stage::Resting;
             (held.receipt.clone(), held.attempt)
         } else {
-            match self.remove(&mut state, key) {
+            match self.remove(&mut stock, key) {
                 Some(held) => (held.receipt, held.attempt),
                 None => return,
             }
         };
-        drop(state);
+        drop(stock);
         let key = stays.then_some(key);
         let _ = self.work.send(Work::Settled(Settled { receipt, attempt, result, key }));
         self.changed.notify_waiters();
     }
 
     /// Takes a message off the shelf; the next one of its line is handed out.
-    fn remove(&self, state: &mut State, key: u64) -> Option<Held> {
-        let held = state.held.remove(&key)?;
-        if held.until.is_some() {
-            state.expiring.remove(&held.receipt.message_id);
-        }
-        state.bytes -= held.bytes;
-        state.ready -= usize::from(held.stage == Stage::Ready);
-        if let Some(Ordered { line, .. }) = &held.ordered {
-            let was_front = state.lines.get_mut(line).is_some_and(|queue| {
-                let front = queue.front() == Some(&key);
-                queue.retain(|other| *other != key);
-                front
-            });
-            if was_front {
-                self.go_on(state, line);
-            }
+    fn remove(&self, stock: &mut Stock, key: u64) -> Option<Held> {
+        let (held, was_front) = stock.remove(key)?;
+        if let Some(Ordered { line, .. }) = &held.ordered
+            && was_front
+        {
+            self.go_on(stock, line);
         }
         Some(held)
     }
 
     /// Hands a resting message out again, as its next attempt.
     pub(super) fn again(&self, key: u64) {
-        let mut state = self.lock();
-        if state.held.get(&key).is_none_or(|held| held.stage != Stage::Resting) {
+        let mut stock = self.lock();
+        if stock.held.get(&key).is_none_or(|held| held.stage != Stage::Resting) {
             return;
         }
-        // Under a new key: a late word about the last attempt says nothing about this one.
-        let new_key = state.new_key();
-        let Some(mut held) = state.held.remove(&key) else { return };
-        held.attempt = held.attempt.saturating_add(1);
-        if held.until.is_some() {
-            state.expiring.insert(held.receipt.message_id.clone(), new_key);
-        }
-        let Some(ordered) = &mut held.ordered else { return };
-        ordered.message.reconsume_times = held.attempt - 1;
-        let line = Arc::clone(&ordered.line);
-        state.held.insert(new_key, held);
-        if let Some(front) = state.lines.get_mut(&line).and_then(VecDeque::front_mut) {
-            *front = new_key;
-        }
-        self.go_on(&mut state, &line);
+        let Some(line) = stock.begin_again(key) else { return };
+        self.go_on(&mut stock, &line);
     }
 
     /// Notes that a resting message becomes a dead letter; `false` if it is not here any more.
@@ -275,16 +212,16 @@ impl Shelf {
 
     /// Forgets a resting message that the server delivers again itself, and those behind it, which come with it.
     pub(super) fn abandon(&self, key: u64) {
-        let mut state = self.lock();
-        let line = state.held.get(&key).and_then(|held| held.ordered.as_ref()).map(|o| Arc::clone(&o.line));
-        let queue = line.and_then(|line| state.lines.get(&line));
+        let mut stock = self.lock();
+        let line = stock.held.get(&key).and_then(|held| held.ordered.as_ref()).map(|o| Arc::clone(&o.line));
+        let queue = line.and_then(|line| stock.lines.get(&line));
         let with_it = queue.into_iter().flatten().skip_while(|other| **other != key);
         let with_it: Vec<u64> = with_it.copied().collect();
         // From behind, so that the line hands out none of them.
         for key in with_it.into_iter().rev() {
-            self.remove(&mut state, key);
+            self.remove(&mut stock, key);
         }
-        drop(state);
+        drop(stock);
         self.changed.notify_waiters();
     }
 
@@ -300,20 +237,33 @@ impl Shelf {
 
     /// Takes back what no handler has, of one topic or of all.
     pub(super) fn take_back(&self, topic: Option<&str>) -> Vec<ReceiptHandle> {
-        let mut state = self.lock();
-        let untaken = |held: &Held| {
+        let taken = self.take_off(|held| {
             !matches!(held.stage, Stage::Taken(_) | Stage::Leaving)
                 && topic.is_none_or(|topic| held.receipt.topic == topic)
-        };
+        });
+        taken.into_iter().map(|held| held.receipt).collect()
+    }
+
+    /// Makes room where messages waited for handlers until their handles were about to expire; their number.
+    pub(super) fn expire(&self, now: Instant) -> usize {
+        let expired = self.take_off(|held| {
+            matches!(held.stage, Stage::Behind | Stage::Ready) && held.until.is_some_and(|until| until <= now)
+        });
+        expired.len()
+    }
+
+    fn take_off(&self, which: impl Fn(&Held) -> bool) -> Vec<Held> {
+        let mut stock = self.lock();
         let mut keys: Vec<u64> =
-            state.held.iter().filter(|(_, held)| untaken(held)).map(|(key, _)| *key).collect();
-        // From behind, so that no line hands out what is about to be taken back.
+            stock.held.iter().filter(|(_, held)| which(held)).map(|(key, _)| *key).collect();
+        // From behind, so that no line hands out what is about to be taken off.
         keys.sort_unstable_by(|a, b| b.cmp(a));
-        let held = keys.iter().filter_map(|key| self.remove(&mut state, *key));
-        let receipts = held.map(|held| held.receipt).collect();
-        drop(state);
-        self.changed.notify_waiters();
-        receipts
+        let taken: Vec<_> = keys.iter().filter_map(|key| self.remove(&mut stock, *key)).collect();
+        drop(stock);
+        if !taken.is_empty() {
+            self.changed.notify_waiters();
+        }
+        taken
     }
 
     /// Hands out nothing more, and takes back what no handler has.
@@ -331,41 +281,6 @@ impl Shelf {
             }
             changed.await;
         }
-    }
-}
-
-impl State {
-    fn new_key(&mut self) -> u64 {
-        self.next_key += 1;
-        self.next_key
-    }
-
-    /// Gives a message that is here already its newer handle; `false` if it is not here.
-    fn renew(&mut self, received: &Received, until: Option<Instant>) -> bool {
-        let key = self.expiring.get(&received.receipt.message_id);
-        let Some(held) = key.and_then(|key| self.held.get_mut(key)) else { return false };
-        held.receipt = received.receipt.clone();
-        held.until = until;
-        true
-    }
-
-    /// How many messages may be asked for now; `None`: wait. Not for a trickle while handlers have enough to do.
-    fn reserve(&mut self, want: usize, sharers: usize, limits: Limits) -> Option<usize> {
-        if self.sealed {
-            return None;
-        }
-        let whole = |bytes: usize| bytes.checked_div(self.largest).unwrap_or(usize::MAX);
-        let most = want.min(limits.messages / sharers.max(1)).min(whole(limits.bytes)).max(1);
-        let used = self.held.len() + self.reserved;
-        let bytes = self.bytes + self.reserved.saturating_mul(self.largest);
-        // A message larger than the limit has to come through too.
-        let by_bytes = whole(limits.bytes.saturating_sub(bytes)).max(usize::from(used == 0));
-        let messages = most.min(limits.messages.saturating_sub(used)).min(by_bytes);
-        let enough = if self.ready == 0 { 1 } else { most.div_ceil(2) };
-        (messages >= enough).then(|| {
-            self.reserved += messages;
-            messages
-        })
     }
 }
 

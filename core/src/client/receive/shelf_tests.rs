@@ -248,6 +248,21 @@ fn what_nobody_took_before_its_handle_expires_is_handed_to_nobody() {
 }
 
 #[test]
+fn expired_messages_make_room_while_handlers_are_busy() {
+    let bench = bench(3, 1 << 20, true);
+    let now = clock::instant();
+    let messages = [("a", "a1"), ("a", "a2"), ("b", "b1")].map(|(g, body)| received(Some(g), body));
+    bench.put_until(now + Duration::from_secs(60), messages);
+    let pending = bench.handed_out.try_recv().unwrap();
+    let Ticket::Shelf { key, .. } = pending.ticket else { panic!("{:?}", pending.ticket) };
+    assert!(bench.shelf.take(key, now));
+    assert_eq!(bench.shelf.expire(now), 0);
+    assert_eq!(bench.shelf.expire(now + Duration::from_secs(60)), 2, "not the one that a handler has");
+    assert_eq!(bench.room(3, 1).unwrap().messages, 2);
+    assert!(bench.bodies().is_empty());
+}
+
+#[test]
 fn a_message_that_comes_again_while_a_handler_has_it_renews_its_handle() {
     for fifo in [false, true] {
         let mut bench = bench(10, 1 << 20, fifo);
