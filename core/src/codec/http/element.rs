@@ -1,7 +1,7 @@
 //! XML as a tree of elements with text: all that the documents of this protocol need.
 
 use quick_xml::Reader;
-use quick_xml::escape::{minimal_escape, resolve_predefined_entity};
+use quick_xml::escape::{partial_escape, resolve_predefined_entity};
 use quick_xml::events::Event;
 
 /// Documents are three elements deep; deeper ones come from nobody who means well.
@@ -85,7 +85,7 @@ impl Element {
             to.extend([" xmlns=\"", namespace, "\""]);
         }
         to.push('>');
-        for part in minimal_escape(self.text.as_str()).split_inclusive('\r') {
+        for part in partial_escape(self.text.as_str()).split_inclusive('\r') {
             match part.strip_suffix('\r') {
                 Some(line) => to.extend([line, "&#13;"]),
                 None => to.push_str(part),
@@ -179,7 +179,12 @@ mod tests {
             let root = Element::new("A").with("B", hard).with("C", "x");
             let document = root.encode();
             let read = Element::decode(&document);
-            assert_eq!(read.as_ref(), Ok(&root), "{:?}", String::from_utf8_lossy(&document));
+            let written = String::from_utf8_lossy(&document);
+            assert_eq!(read.as_ref(), Ok(&root), "{written}");
+            assert!(
+                !written.contains("]]>"),
+                "outside of CDATA it makes strict readers refuse all: {written}"
+            );
         }
     }
 
