@@ -54,6 +54,7 @@ macro_rules! run_http_checks {
             a_busy_server_is_told,
             what_our_producer_sends_is_consumed,
             what_a_peer_publishes_is_received,
+            what_does_not_fit_does_no_harm,
             $($check,)*
         );
     };

@@ -9,7 +9,7 @@ use tminus::options::{PushConsumerOptions, SimpleConsumerOptions};
 use tminus::{Message, MessageView, Producer, PushConsumer, SimpleConsumer};
 
 use super::calls::{Caller, Consume, HttpMessage, Target};
-use super::{call, handles, start, targets, user};
+use super::{call, handles, start, target, targets, user};
 use crate::loopback::Loopback;
 use crate::program::Program;
 
@@ -72,6 +72,35 @@ pub(crate) fn what_a_peer_publishes_is_received(peer: &Program) {
                 assert_eq!(as_http(&came), *message, "{scheme} {target:?}");
             }
         }
+    }
+}
+
+/// What XML or the text of the properties cannot carry, but other protocols can, stops no consumer.
+pub(crate) fn what_does_not_fit_does_no_harm(peer: &Program) {
+    let loopback = start(|_| ());
+    let mut caller = call(peer, &loopback);
+    let target = target();
+    let fits = "]]> \r\n <![CDATA[ &amp; \u{85}\u{2028}";
+    let bodies = [fits.as_bytes(), b"a\0b\x01c\xffd\xef\xbf\xbe"];
+    loopback.run(async {
+        let client = client(&loopback, "remoting", &target);
+        let producer = Producer::start(ProducerOptions::with_client(client)).await.unwrap();
+        for body in bodies {
+            let message = Message::new(&target.topic, body).tag("a&<b>]]>").property("fits", "yes");
+            let message = message.property("url", "http://host/?a&b").property("bars", "a|b");
+            let message = message.property("quoted", "'<&>\"]]>").property("lines", "a\r\nb");
+            producer.send(message).await.unwrap();
+        }
+        producer.shutdown().await;
+    });
+    let mut came = consume(&mut caller, &target, 2);
+    came.sort_by_key(|message| message.body != fits);
+    assert_eq!(came[0].body, fits);
+    assert_eq!(came[1].body, "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}");
+    for message in &came {
+        assert_eq!((message.tag.as_str(), message.properties["fits"].as_str()), ("a&<b>]]>", "yes"));
+        assert_eq!(message.properties["quoted"], "'<&>\"]]>");
+        assert!(!message.properties.contains_key("bars"), "{message:?}");
     }
 }
 
