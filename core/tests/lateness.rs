@@ -30,7 +30,7 @@ const ROUNDS: usize = 3;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_thousand_scheduled_messages_arrive_on_time() {
     // One after the other: side by side they would measure each other.
-    for protocol in ["remoting", "grpc"] {
+    for protocol in ["remoting", "grpc", "http"] {
         arrive_on_time(protocol).await;
     }
 }
