@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::future::join_all;
+use futures_util::StreamExt;
+use futures_util::stream;
 
 use super::simple::ReceiptHandle;
 use crate::error::{Error, Result};
+
+/// Requests under way; each may take a connection.
+const AT_ONCE: usize = 8;
 
 /// Hands `receipts` to `ask`, at most `most` of one topic and broker at a time, which has one result for each; the results
 /// are in the order of `receipts`.
@@ -23,12 +27,17 @@ where
     }
     let mut results: Vec<Result<()>> = Vec::new();
     results.resize_with(receipts.len(), || Ok(()));
-    let requests = groups.values().flat_map(|places| places.chunks(most)).map(|places| {
-        let answers = ask(places.iter().map(|at| &receipts[*at]).collect());
-        async move { places.iter().zip(answers.await) }
-    });
-    for (at, result) in join_all(requests).await.into_iter().flatten() {
-        results[*at] = result;
+    let mut requests = Vec::new();
+    for group in groups.into_values() {
+        for places in group.chunks(most) {
+            let answers = ask(places.iter().map(|at| &receipts[*at]).collect());
+            let places = places.to_vec();
+            requests.push(async move { places.into_iter().zip(answers.await) });
+        }
+    }
+    let mut answered = stream::iter(requests).buffer_unordered(AT_ONCE);
+    while let Some(answers) = answered.next().await {
+        answers.for_each(|(at, result)| results[at] = result);
     }
     results
 }

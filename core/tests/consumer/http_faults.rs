@@ -41,6 +41,44 @@ async fn a_silent_server_is_given_up_after_the_wait_and_one_request_timeout() {
 }
 
 #[tokio::test]
+async fn an_answer_that_gets_lost_hides_its_messages_and_loses_none() {
+    let broker = virtual_broker_with_topic().await;
+    let producer = producer(&broker).await;
+    let consumer = simple(&broker).await;
+    send(&producer, 0..3).await;
+    broker.inject(RECEIVE, 1, Fault::CloseAfter);
+    let error = consumer.receive(16, HIDDEN, Some(SECOND)).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::ConnectionClosed, tminus::Outcome::MaybeSent));
+    assert!(consumer.receive(16, HIDDEN, Some(Duration::ZERO)).await.unwrap().is_empty());
+    broker.advance(HIDDEN).unwrap();
+    let again = receive(&consumer, 3).await;
+    assert_eq!((bodies(&again), again[0].message.delivery_attempt()), (vec![0, 1, 2], 2));
+    consumer.shutdown().await;
+    producer.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_unknown_topic_is_told_and_those_beside_it_are_received() {
+    let mut options = BrokerOptions::default();
+    options.auto_create_topics = false;
+    let broker = Broker::start(options).await.unwrap();
+    broker.create_topic("T", 1).unwrap();
+    let producer = producer(&broker).await;
+    let consumer = simple(&broker).await;
+    consumer.subscribe("U", FilterExpression::all()).await.unwrap();
+    send(&producer, 0..1).await;
+    let mut results = Vec::new();
+    for _ in 0..4 {
+        results.push(consumer.receive(1, HIDDEN, Some(Duration::ZERO)).await);
+    }
+    let (received, refused): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+    assert_eq!(received.into_iter().flat_map(Result::unwrap).count(), 1);
+    assert!(!refused.is_empty() && refused.into_iter().all(|r| kind(r) == Err(ErrorKind::TopicNotFound)));
+    consumer.shutdown().await;
+    producer.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_consume_that_is_given_up_takes_no_message_along() {
     let broker = broker_with_topic().await;
     let producer = producer(&broker).await;
