@@ -4,6 +4,7 @@ import (
 	"context"
 	stderrors "errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -113,5 +114,57 @@ func TestAFaultOfTheServerIsTyped(t *testing.T) {
 	_, err = producer.(*mq.AliyunMQProducer).PublishMessageContext(ended, mq.PublishMessageRequest{MessageBody: "b"})
 	if e := checkError(t, err, &mq.ErrSendRequestFailed, tminus.ErrCancelled); e.Outcome != tminus.NotSent {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestCodesOfTheServiceHaveAKind(t *testing.T) {
+	rows := []struct {
+		status    int
+		code      string
+		kind      tminus.Kind
+		retryable bool
+	}{
+		{403, "AccessDenied", tminus.ErrPermissionDenied, false},
+		{403, "HTTPForbidden", tminus.ErrPermissionDenied, false},
+		{400, "MissingAuthorizationHeader", tminus.ErrPermissionDenied, false},
+		{404, "TopicNotExist", tminus.ErrTopicNotFound, false},
+		{400, "QpsLimitExceeded", tminus.ErrBusy, true},
+		{400, "MalformedXML", tminus.ErrMessageRefused, false},
+		{400, "InvalidDigest", tminus.ErrMessageRefused, false},
+		{500, "InternalError", tminus.ErrServer, true},
+	}
+	var asked int
+	server := startPeer(t, func(int, request) answer { return refused(rows[asked].status, rows[asked].code) })
+	producer := server.client(t).GetProducer("", "t")
+	for i, row := range rows {
+		asked = i
+		_, err := producer.PublishMessage(mq.PublishMessageRequest{MessageBody: "b"})
+		e := checkError(t, err, &mq.ErrMqServer, row.kind)
+		if int(e.ResponseCode) != row.status || e.Refusal.Code != row.code || e.Refusal.Message != "no" || e.Retryable != row.retryable {
+			t.Errorf("%+v, %+v", e, e.Refusal)
+		}
+	}
+	if n := len(server.got()); n != len(rows) {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// The server has done nothing where the date was wrong, so the call is repeated once with the server's time.
+func TestACallWithASkewedDateIsRepeatedOnce(t *testing.T) {
+	server := startPeer(t, func(n int, _ request) answer {
+		if n == 2 {
+			return stored(digest("b"))
+		}
+		return refused(http.StatusRequestTimeout, "TimeExpired")
+	})
+	producer := server.client(t).GetProducer("", "t")
+	message := mq.PublishMessageRequest{MessageBody: "b"}
+	if _, err := producer.PublishMessage(message); err != nil {
+		t.Error(err)
+	}
+	_, err := producer.PublishMessage(message)
+	checkError(t, err, &mq.ErrMqServer, tminus.ErrClockSkew)
+	if n := len(server.got()); n > 4 {
+		t.Errorf("%d requests", n)
 	}
 }

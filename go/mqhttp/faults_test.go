@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -275,5 +277,35 @@ func TestTheOfficialModuleCanBeLinkedToo(t *testing.T) {
 	template := errors.TN("MQ", 101, "defined by the official module")
 	if !mq.ErrMqServer.IsEqual(template.New()) {
 		t.Error("the numbers differ")
+	}
+}
+
+func TestMoreThan512CallsAreUnderWayAtOnce(t *testing.T) {
+	const calls = 600
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur < 3*calls {
+		t.Skip("too few files may be open: ", limit.Cur)
+	}
+	var asked atomic.Int32
+	all := make(chan struct{})
+	server := startPeer(t, func(int, request) answer {
+		if asked.Add(1) == calls {
+			close(all)
+		}
+		<-all
+		return refused(http.StatusNotFound, "MessageNotExist")
+	})
+	consumer := newClient(t, server.endpoint, 30*time.Second).GetConsumer("", "t", "g", "").(*mq.AliyunMQConsumer)
+	failures := make(chan error, calls)
+	for range calls {
+		go func() {
+			_, err := consumer.ConsumeMessageContext(t.Context(), 1, 0)
+			failures <- err
+		}()
+	}
+	for range calls {
+		if err := <-failures; !stderrors.Is(err, tminus.ErrMessageNotFound) {
+			t.Fatal(err)
+		}
 	}
 }
