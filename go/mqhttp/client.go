@@ -31,7 +31,7 @@ type AliyunMQClient struct {
 	timeout  time.Duration
 	// open ends with Close.
 	open  context.Context
-	close context.CancelCauseFunc
+	close context.CancelFunc
 
 	mutex      sync.Mutex
 	credential *MQCredential
@@ -39,25 +39,22 @@ type AliyunMQClient struct {
 	instances map[string]*tminus.HTTPClient
 }
 
-// errClientClosed ends the calls that are under way.
-var errClientClosed = errors.New("the client was closed")
-
-// NewAliyunMQClient makes a client for an http:// or https:// endpoint whose calls take [DefaultTimeout]. Nothing is sent,
-// and nothing is checked: a missing or wrong argument is the error of the first call.
+// NewAliyunMQClient makes a client for an http:// or https:// endpoint whose calls take [DefaultTimeout] at most. Nothing is
+// sent and nothing checked: a missing or wrong argument is the error of the first call.
 func NewAliyunMQClient(endpoint, accessKeyId, accessKeySecret, securityToken string) MQClient {
 	return NewAliyunMQClientWithTimeout(endpoint, accessKeyId, accessKeySecret, securityToken,
 		time.Duration(DefaultTimeout)*time.Second)
 }
 
 // NewAliyunMQClientWithTimeout is [NewAliyunMQClient] with another limit for each call. A call that waits for messages
-// takes at least five seconds more than it waits, because what an abandoned call was given stays hidden from the group.
+// has five seconds more than its wait in any case, because what an abandoned call was given stays hidden from the group.
 func NewAliyunMQClientWithTimeout(
 	endpoint, accessKeyId, accessKeySecret, securityToken string, timeout time.Duration,
 ) MQClient {
 	if timeout <= 0 {
 		timeout = time.Duration(DefaultTimeout) * time.Second
 	}
-	open, cancel := context.WithCancelCause(context.Background())
+	open, cancel := context.WithCancel(context.Background())
 	return &AliyunMQClient{
 		endpoint:   endpoint,
 		timeout:    timeout,
@@ -111,7 +108,7 @@ func (p *AliyunMQClient) SetCredential(accessKeyId, accessKeySecret, securityTok
 // Close ends the calls under way and closes the connections. Later calls are [tminus.ErrClosed]; a second Close does
 // nothing.
 func (p *AliyunMQClient) Close() error {
-	p.close(errClientClosed)
+	p.close()
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	var err error
@@ -156,18 +153,12 @@ func (p *AliyunMQClient) instance(id string) (*tminus.HTTPClient, error) {
 	return instance, err
 }
 
-// until is ctx, ended by Close too and after the time that a call may take of which the service holds the answer for wait.
-func (p *AliyunMQClient) until(ctx context.Context, wait time.Duration) (context.Context, context.CancelFunc) {
-	timeout := p.timeout
+// limit is how long a call may take of which the service holds the answer for wait.
+func (p *AliyunMQClient) limit(wait time.Duration) time.Duration {
 	if wait > 0 {
-		timeout = max(timeout, wait+5*time.Second)
+		return max(p.timeout, wait+5*time.Second)
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	stop := context.AfterFunc(p.open, cancel)
-	return ctx, func() {
-		stop()
-		cancel()
-	}
+	return p.timeout
 }
 
 func (p *MQCredential) native() tminus.Credentials {
@@ -202,7 +193,7 @@ func (r *resource) InstanceId() string { return r.instanceId }
 // path of the requests, for errors.
 func (r *resource) path() string { return "topics/" + r.topicName + "/messages" }
 
-// do runs a call of the core in the time it has. group "": the call needs none.
+// do runs a call of the core in the time it has.
 func (r *resource) do(
 	ctx context.Context, wait time.Duration, call func(context.Context, *tminus.HTTPClient) error,
 ) error {
@@ -213,7 +204,7 @@ func (r *resource) do(
 	if err != nil {
 		return failed(err, r.path())
 	}
-	ctx, cancel := r.client.until(ctx, wait)
+	ctx, cancel := context.WithTimeout(ctx, r.client.limit(wait))
 	defer cancel()
 	return failed(call(ctx, instance), r.path())
 }

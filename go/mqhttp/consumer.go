@@ -140,30 +140,42 @@ func (r *resource) consume(ctx context.Context, wanted *tminus.HTTPConsume) (res
 // post consumes and posts what came to one of the channels, unless nobody takes it there.
 func (r *resource) post(respChan chan<- ConsumeMessageResponse, errChan chan<- error, wanted *tminus.HTTPConsume) {
 	resp, err := r.consume(context.Background(), wanted)
-	patience := time.NewTimer(r.patience(&resp))
-	defer patience.Stop()
 	if err != nil {
 		respChan = nil
 	} else {
 		errChan = nil
 	}
-	select {
-	case respChan <- resp:
-		return
-	case errChan <- err:
-		return
-	case <-r.client.open.Done():
-	case <-patience.C:
+	patience := time.NewTimer(r.patience(&resp))
+	defer patience.Stop()
+	for closed := r.client.open.Done(); ; {
+		select {
+		case respChan <- resp:
+			return
+		case errChan <- err:
+			return
+		case <-closed:
+			closed = nil
+			patience.Reset(afterClose)
+		case <-patience.C:
+			slog.Warn("nobody took what a consume brought from its channel; messages come again later",
+				"topic", r.topicName, "group", wanted.Group, "messages", len(resp.Messages), "error", err)
+			return
+		}
 	}
-	slog.Warn("nobody took what a consume brought from its channel; messages come again later",
-		"topic", r.topicName, "group", wanted.Group, "messages", len(resp.Messages), "error", err)
 }
+
+const (
+	// invisible is how long the service hides what it delivers.
+	invisible = 300 * time.Second
+	// afterClose is how long a reader is waited for that may be on its way, once the client is closed.
+	afterClose = 100 * time.Millisecond
+)
 
 // patience is how long a reader is waited for: until the handles of the messages expire, and no shorter than a call takes.
 func (r *resource) patience(resp *ConsumeMessageResponse) time.Duration {
-	patience := r.client.timeout
+	var left time.Duration
 	for i := range resp.Messages {
-		patience = max(patience, time.Until(time.UnixMilli(resp.Messages[i].NextConsumeTime)))
+		left = max(left, time.Until(time.UnixMilli(resp.Messages[i].NextConsumeTime)))
 	}
-	return patience
+	return max(r.client.timeout, min(left, invisible))
 }

@@ -1,6 +1,7 @@
 package mq_http_sdk
 
 import (
+	"encoding/json"
 	stderrors "errors"
 	"fmt"
 	"math/rand/v2"
@@ -111,6 +112,9 @@ type withCause struct {
 }
 
 func (e *withCause) Unwrap() error { return e.cause }
+
+// MarshalJSON is the text, as of gogap's errors, which are no JSON where the text has quotes.
+func (e *withCause) MarshalJSON() ([]byte, error) { return json.Marshal(e.Error()) }
 
 func (e *withCause) Append(err ...any) errors.ErrCode {
 	e.ErrCode.Append(err...)

@@ -2,6 +2,7 @@ package mq_http_sdk_test
 
 import (
 	"context"
+	"encoding/json"
 	stderrors "errors"
 	"fmt"
 	"net/http"
@@ -42,6 +43,9 @@ func TestTheServicesRefusalsAreTyped(t *testing.T) {
 		if e.Refusal == nil || e.Refusal.Code != row.code || e.ResponseCode != row.status || e.Outcome != tminus.NotSent ||
 			e.Refusal.RequestID == "" || e.Refusal.HostID == "" {
 			t.Errorf("%+v, %+v", e, e.Refusal)
+		}
+		if text, e := json.Marshal(err); e != nil || !strings.Contains(string(text), row.code) {
+			t.Errorf("%s, %v", text, e)
 		}
 		if text := err.Error(); !strings.Contains(text, "code: "+row.code) || !strings.Contains(text, e.Refusal.RequestID) {
 			t.Error(text)

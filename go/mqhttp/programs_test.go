@@ -2,6 +2,7 @@ package mq_http_sdk_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,5 +119,45 @@ func testTransaction(t *testing.T, broker *tminustest.Broker, folder string) {
 	}
 	if text := strings.Join(committed, " "); text != "commit open" && text != "open commit" {
 		t.Error(text)
+	}
+}
+
+// Only the import path of the programs differs from what they are with the official SDK.
+func TestTheProgramsCompileWithTheOfficialModule(t *testing.T) {
+	const programs, official = "../../examples/go", "../../core/tests/interop/go-mqhttp"
+	folder := t.TempDir()
+	write := func(name string, text []byte) {
+		t.Helper()
+		path := filepath.Join(folder, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, text, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(path string) []byte {
+		t.Helper()
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		write(name, read(filepath.Join(official, name)))
+	}
+	for _, program := range []string{"mqhttp_producer", "mqhttp_consumer", "mqhttp_orderly", "mqhttp_transaction"} {
+		name := filepath.Join(program, "main.go")
+		text := bytes.Replace(read(filepath.Join(programs, name)), []byte("github.com/tminus-mq/tminus/go/mqhttp"),
+			[]byte("github.com/aliyunmq/mq-http-go-sdk"), 1)
+		write(name, text)
+	}
+	download := exec.Command("go", "mod", "download")
+	download.Dir = folder
+	if text, err := download.CombinedOutput(); err != nil && os.Getenv("CI") != "true" {
+		t.Skipf("the official module cannot be had: %v\n%s", err, text)
+	}
+	vet := exec.Command("go", "vet", "./...")
+	vet.Dir = folder
+	if text, err := vet.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, text)
 	}
 }
