@@ -21,8 +21,7 @@ pub struct Producer(Arc<ProducerClient>);
 impl Producer {
     /// Checks the options, connects to a name server (remoting) or proxy (gRPC) and starts the background work on the
     /// current tokio runtime. Servers that ask about unfinished transactions are told that nothing is known. Over
-    /// ApsaraMQ HTTP, which knows no connections and no routes, nothing is sent: a wrong address or key shows at the first
-    /// send.
+    /// ApsaraMQ HTTP, which has no words for a start, it only connects: a wrong key or topic shows at the first send.
     ///
     /// # Errors
     /// `InvalidArgument`; `NameServerUnreachable`, `BrokerUnreachable`, `WrongProtocol`, `Tls` or `Timeout` if no server

@@ -5,7 +5,10 @@ use std::time::Duration;
 use tminus::{ErrorKind, HttpClient, Outcome, Producer, ProducerOptions};
 use tokio::runtime::{Builder, Runtime};
 
-use super::http_raw::{LONG, Raw, Reply, client, client_options, message, producer, published};
+use super::http_raw::{
+    LONG, Raw, Reply, client, client_options, message, producer, producer_options, published,
+};
+use super::support::dead_port;
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
@@ -91,12 +94,13 @@ async fn a_dropped_call_or_client_closes_its_connection() {
     let producer = producer(server.address).await;
     producer.send(message()).await.unwrap();
     drop(producer);
-    server.ended(3).await;
+    // One was that of the start.
+    server.ended(4).await;
     assert_eq!(server.count(), 3);
 }
 
 #[tokio::test]
-async fn a_start_sends_nothing_and_checks_its_options() {
+async fn a_start_asks_for_nothing_and_checks_its_options() {
     let server = Raw::start(|_, _| Reply::Close).await;
     let mut options = ProducerOptions::with_client(client_options(server.address));
     options.topics = vec!["orders".into()];
@@ -116,7 +120,13 @@ async fn a_start_sends_nothing_and_checks_its_options() {
         let options = tminus::options::ClientOptions::new(other).unwrap();
         assert_eq!(HttpClient::new(options).unwrap_err().kind(), ErrorKind::Unsupported);
     }
-    assert_eq!(server.connections(), 0);
+    assert_eq!(server.count(), 0);
+    let nobody = Producer::start(producer_options(dead_port().await)).await.unwrap_err();
+    assert_eq!(
+        (nobody.kind(), nobody.outcome()),
+        (ErrorKind::BrokerUnreachable, Outcome::NotSent),
+        "{nobody}"
+    );
 }
 
 #[tokio::test]

@@ -57,7 +57,15 @@ pub struct Raw {
 impl Raw {
     /// A server that does with each request, by its number from 0, what `reply` says.
     pub async fn start(reply: impl Fn(usize, &Seen) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_on("127.0.0.1:0", reply).await
+    }
+
+    /// The same on an address of the test's choice.
+    pub async fn start_on(
+        address: &str,
+        reply: impl Fn(usize, &Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let raw = Self { address, seen: Arc::default(), connections: watch::Sender::default() };
         let (server, reply) = (raw.clone(), Arc::new(reply));

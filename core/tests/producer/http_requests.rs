@@ -7,7 +7,7 @@ use tminus::codec::http::request::CONTENT_MD5;
 use tminus::codec::http::{
     Delivered, HandleError, HandleErrors, Handles, Publish, digest, encode_messages, signature,
 };
-use tminus::options::{Credentials, SharedCredentials};
+use tminus::options::{ClientOptions, Credentials, SharedCredentials};
 use tminus::{ConsumeMode, ErrorKind, HttpClient, HttpConsume, Message, Outcome, TransactionResolution};
 
 use super::http_raw::{
@@ -226,4 +226,34 @@ async fn a_body_that_was_changed_on_the_way_is_told() {
     let error = client.publish(message(), LONG).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Server, Outcome::Done), "{error}");
     assert!(client.consume(&consume()).await.unwrap().messages[0].corrupted);
+}
+
+/// The official Go client sends no group where there is no instance.
+#[tokio::test]
+async fn the_end_of_a_transaction_names_the_group_also_without_an_instance() {
+    let server = Raw::start(|_, _| Reply::With(answer(204, ""))).await;
+    let client = client(server.address);
+    client.end_transaction("orders", "GID_a", "H", TransactionResolution::Commit).await.unwrap();
+    client.end_transaction("orders", "GID_a", "H", TransactionResolution::Rollback).await.unwrap();
+    let lines: Vec<String> = server.seen().iter().map(|seen| seen.line().to_owned()).collect();
+    assert_eq!(
+        lines,
+        ["commit", "rollback"]
+            .map(|end| format!("DELETE /topics/orders/messages?consumer=GID_a&trans={end} HTTP/1.1"))
+    );
+}
+
+/// The official Go client knows IPv4 only.
+#[tokio::test]
+async fn services_with_names_and_addresses_of_every_kind_are_reached() {
+    let server = Raw::start(|_, _| Reply::With(published("hello"))).await;
+    let port = server.address.port();
+    let six = Raw::start_on("[::1]:0", |_, _| Reply::With(published("hello"))).await;
+    for endpoint in [format!("http://localhost:{port}"), format!("http://{}/", six.address)] {
+        let client = HttpClient::new(ClientOptions::new(&endpoint).unwrap()).unwrap();
+        client.publish(message(), LONG).await.unwrap();
+        client.shutdown().await;
+    }
+    assert_eq!((server.count(), six.count()), (1, 1));
+    assert_eq!(server.seen()[0].header("host"), Some(&*format!("localhost:{port}")));
 }

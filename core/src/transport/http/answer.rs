@@ -27,7 +27,7 @@ impl Answer {
 
     /// Whether the server did what was asked.
     pub(crate) fn is_success(&self) -> bool {
-        matches!(self.status, StatusCode::OK | StatusCode::CREATED | StatusCode::NO_CONTENT)
+        self.status.is_success()
     }
 
     /// The server's id of the request; empty if it gave none.

@@ -57,7 +57,8 @@ impl Headers {
             let mut signed = value("access key", &signed)?;
             signed.set_sensitive(true);
             headers.insert(AUTHORIZATION, signed);
-            if let Some(token) = &credentials.security_token {
+            let token = credentials.security_token.as_ref();
+            if let Some(token) = token.filter(|token| !token.expose().is_empty()) {
                 let mut token = value("security token", token.expose())?;
                 token.set_sensitive(true);
                 headers.insert(SECURITY_TOKEN, token);

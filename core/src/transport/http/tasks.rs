@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use hyper::rt::Executor;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 /// Runs connections on the runtime of the call that needs them; clones share them.
@@ -24,8 +25,10 @@ impl Tasks {
 
 impl<T: Future<Output = ()> + Send + 'static> Executor<T> for Tasks {
     fn execute(&self, task: T) {
+        // A call may be dropped where no runtime is; its connection is then, too.
+        let Ok(runtime) = Handle::try_current() else { return };
         let end = self.0.subscribe();
-        tokio::spawn(async move {
+        runtime.spawn(async move {
             // Dropped last: the socket is closed by then.
             let mut end = end;
             let task = pin!(task);
