@@ -14,6 +14,7 @@ mod grpc_simple;
 mod http;
 mod http_faults;
 mod http_fifo;
+mod http_life;
 mod http_push;
 #[allow(dead_code, unreachable_pub)] // shared with the tests of the producer
 #[path = "../producer/http_raw.rs"]
