@@ -13,6 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use data::Scenario;
+use futures_util::{StreamExt, stream};
 
 /// What Rust cannot run, with the reason; nothing so far.
 const NOT_IN_RUST: [(&str, &str); 0] = [];
@@ -31,38 +32,53 @@ fn catalogue() -> Vec<Scenario> {
     files.iter().flat_map(read).collect()
 }
 
+/// Scenarios that run side by side: they wait most of their time, each for its own broker or under names of its own.
+const AT_ONCE: usize = 4;
+
 /// Runs every scenario on `server`, over each of its protocols, and accounts for every id.
 fn run_all(server: server::Server) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let (mut run, mut left_out, mut failures) = (0, 0, Vec::new());
-    for scenario in catalogue() {
+    let catalogue = catalogue();
+    let (mut left_out, mut planned) = (0, Vec::new());
+    for scenario in &catalogue {
         let id = &scenario.id;
         assert!(!scenario.protocols.is_empty() && !scenario.title.is_empty(), "{id} says too little");
-        let excused = NOT_IN_RUST.iter().find(|(excused, _)| excused == id).map(|(_, reason)| *reason);
         for protocol in &scenario.protocols {
-            let name = format!("{id} ({protocol})");
-            let on_this_protocol = format!("{}/{protocol}", server.name());
-            let excuses = [server.name(), &on_this_protocol].map(|place| scenario.not_on.get(place));
-            let excuse = excuses.into_iter().flatten().map(String::as_str).next().or(excused);
-            if let Some(reason) = excuse.or(server.lacks(protocol)) {
-                println!("{name:<48} not applicable: {reason}");
-                left_out += 1;
-                continue;
+            match excuse(scenario, &server, protocol) {
+                Some(reason) => {
+                    println!("{:<48} not applicable: {reason}", format!("{id} ({protocol})"));
+                    left_out += 1;
+                }
+                None => planned.push((scenario, protocol.as_str())),
             }
-            let started = tminus::clock::instant();
-            let result = runtime.block_on(async {
-                let ended = tokio::time::timeout(LIMIT, runner::run(&scenario, &server, protocol)).await;
-                ended.unwrap_or_else(|_| Err(format!("did not end within {LIMIT:?}")))
-            });
-            let verdict = result.as_ref().map_or_else(|why| format!("FAILED: {why}"), |()| "ok".into());
-            println!("{name:<48} {verdict} ({:.1} s)", started.elapsed().as_secs_f64());
-            run += 1;
-            failures.extend(result.err().map(|why| format!("{name} ({}): {why}", scenario.title)));
         }
     }
+    let run = planned.len();
+    let results = stream::iter(planned).map(|(scenario, protocol)| one(scenario, &server, protocol));
+    let results: Vec<Option<String>> = runtime.block_on(results.buffer_unordered(AT_ONCE).collect());
+    let failures: Vec<String> = results.into_iter().flatten().collect();
     println!("{}: {run} scenarios run, {left_out} not applicable, {} failed", server.name(), failures.len());
     assert!(run > 0, "no scenario was run");
     assert!(failures.is_empty(), "on {}:\n{}", server.name(), failures.join("\n"));
+}
+
+/// Why `scenario` is not run there.
+fn excuse<'a>(scenario: &'a Scenario, server: &server::Server, protocol: &str) -> Option<&'a str> {
+    let on_this_protocol = format!("{}/{protocol}", server.name());
+    let excuses = [server.name(), &on_this_protocol].map(|place| scenario.not_on.get(place));
+    let in_rust = NOT_IN_RUST.iter().find(|(id, _)| *id == scenario.id).map(|(_, reason)| *reason);
+    excuses.into_iter().flatten().map(String::as_str).next().or(in_rust).or(server.lacks(protocol))
+}
+
+/// Runs one scenario over one protocol, and says how it failed.
+async fn one(scenario: &Scenario, server: &server::Server, protocol: &str) -> Option<String> {
+    let name = format!("{} ({protocol})", scenario.id);
+    let started = tminus::clock::instant();
+    let ended = tokio::time::timeout(LIMIT, runner::run(scenario, server, protocol)).await;
+    let result = ended.unwrap_or_else(|_| Err(format!("did not end within {LIMIT:?}")));
+    let verdict = result.as_ref().map_or_else(|why| format!("FAILED: {why}"), |()| "ok".into());
+    println!("{name:<48} {verdict} ({:.1} s)", started.elapsed().as_secs_f64());
+    result.err().map(|why| format!("{name} ({}): {why}", scenario.title))
 }
 
 #[test]
