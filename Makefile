@@ -48,10 +48,11 @@ test-rust:
 	$(CARGO) test --locked --workspace --exclude tminus-python --all-features
 
 test-go: core-lib
-	cd go && $(GO) test -count=1 ./...
+	cd go && $(GO) test -count=1 -parallel 4 ./...
 
 test-python: wheel
-	$(VENV)/bin/pytest python/tests
+	$(VENV)/bin/pytest python/tests --ignore python/tests/test_scenarios.py
+	$(VENV)/bin/pytest -n 4 python/tests/test_scenarios.py
 
 test-examples: build examples
 	$(VENV)/bin/pytest examples
@@ -66,8 +67,8 @@ conformance:
 	$(CARGO) test --locked -p tminus --all-features --test scenarios apache
 	$(CARGO) test --locked -p tminus --all-features --test broker conformance
 	$(CARGO) test --locked -p tminus --all-features --test producer --test consumer grpc_apache
-	cd go && $(GO) test -count=1 -run ScenariosOnApache ./...
-	$(VENV)/bin/pytest python/tests/test_scenarios.py -k apache
+	cd go && $(GO) test -count=1 -parallel 4 -run ScenariosOnApache ./...
+	$(VENV)/bin/pytest -n 4 python/tests/test_scenarios.py -k apache
 	$(VENV)/bin/pytest examples -k apache
 
 conformance-acl:

@@ -59,7 +59,10 @@ func runScenarios(t *testing.T, server string, addresses map[string]string) {
 				continue
 			}
 			run++
-			t.Run(name, func(t *testing.T) { runScenario(t, &s, server, protocol, address) })
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				runScenario(t, &s, server, protocol, address)
+			})
 		}
 	}
 	t.Logf("%s: %d scenarios run, %d not applicable", server, run, leftOut)
