@@ -49,7 +49,9 @@ impl From<Credentials> for SharedCredentials {
     }
 }
 
-/// Which HTTP proxy requests go through. Only for `http://` and `https://` endpoints.
+/// Which HTTP proxy requests go through. Only for `http://` and `https://` endpoints. A plain request is given to the proxy,
+/// an encrypted one goes through a tunnel that it opens (`CONNECT`). Proxies of other kinds (`https://`, SOCKS) are refused
+/// with `InvalidArgument`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum HttpProxy {

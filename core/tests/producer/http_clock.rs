@@ -2,9 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use tminus::{Clock, ErrorKind, Outcome};
+use tminus::{Clock, ErrorKind, HttpClient, Outcome};
 
-use super::http_raw::{LONG, Raw, Reply, answer, client, date, message, published, refused_with};
+use super::http_raw::{
+    LONG, Raw, Reply, answer, client, client_options, date, message, published, refused_with,
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -52,4 +54,18 @@ async fn a_server_that_does_not_tell_its_time_is_not_asked_again() {
     let server = Raw::start(|_, _| Reply::With(refused_with("TimeExpired", ""))).await;
     let error = client(server.address).publish(message(), LONG).await.unwrap_err();
     assert_eq!((error.kind(), server.count()), (ErrorKind::ClockSkew, 1), "{error}");
+}
+
+#[tokio::test]
+async fn requests_are_dated_by_real_time_whatever_clock_the_client_has() {
+    let server = Raw::start(|_, _| Reply::With(published("hello"))).await;
+    let mut options = client_options(server.address);
+    options.clock = Clock::virtual_at(SystemTime::UNIX_EPOCH + HOUR);
+    let in_a_minute = message().deliver_after(Duration::from_secs(60));
+    HttpClient::new(options).unwrap().publish(in_a_minute, LONG).await.unwrap();
+    let seen = &server.seen()[0];
+    let sent = httpdate::parse_http_date(seen.header("date").unwrap()).unwrap();
+    assert!(Clock::real().now().duration_since(sent).is_ok_and(|age| age < Duration::from_secs(60)));
+    let body = String::from_utf8_lossy(&seen.body);
+    assert!(body.contains("__STARTDELIVERTIME:3660000|"), "{body}");
 }

@@ -293,6 +293,15 @@ async fn a_server_that_is_asked_too_often_is_asked_again_after_a_pause() {
     assert_eq!(server.count(), 4);
 }
 
+#[tokio::test]
+async fn a_page_without_end_is_not_read_to_its_end() {
+    let head = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 1000000000\r\n\r\n";
+    let server = Raw::start(|_, _| Reply::With([&head[..], &[b'x'; 1_000_000]].concat())).await;
+    let error = client(server.address).publish(message(), LONG).await.unwrap_err();
+    is(&error, ErrorKind::Server, Outcome::MaybeSent);
+    assert_eq!(error.refusal().unwrap().message, "x".repeat(200));
+}
+
 /// The server closes after every answer, without a word, while the next request may be on its way.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_sent_twice_while_connections_are_closed_all_the_time() {

@@ -128,8 +128,9 @@ impl Raw {
                 all.len() - 1
             };
             match reply(number, &seen) {
-                Reply::With(answer) => socket.write_all(&answer).await.unwrap(),
-                Reply::Last(answer) => return socket.write_all(&answer).await.unwrap(),
+                // The client may have heard enough.
+                Reply::With(answer) => socket.write_all(&answer).await.unwrap_or_default(),
+                Reply::Last(answer) => return socket.write_all(&answer).await.unwrap_or_default(),
                 Reply::Close => return,
                 Reply::Silence => {}
             }
