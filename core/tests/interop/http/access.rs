@@ -85,6 +85,7 @@ pub(crate) fn tls_is_verified(peer: &Program) {
     let mut distrustful = Caller::start(peer, &endpoint, &user(), None);
     distrustful.try_publish(&target(), &text(0)).expect_err("an unknown authority was trusted");
     call(peer, &loopback).try_publish(&target(), &text(0)).expect_err("plain text was accepted");
+    std::fs::remove_file(authority).unwrap();
 }
 
 fn authority(loopback: &Loopback) -> PathBuf {
