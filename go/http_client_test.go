@@ -3,6 +3,9 @@ package tminus_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,5 +124,27 @@ func TestABodyThatIsNoTextTravelsInBase64(t *testing.T) {
 		if err != nil || len(received) != 1 || string(received[0].Message.Body) != string(body) {
 			t.Errorf("%v, %v", received, err)
 		}
+	}
+}
+
+func TestRequestsGoThroughTheProxyThatIsNamed(t *testing.T) {
+	targets := make(chan string, 1)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		targets <- r.Method + " " + r.RequestURI + " " + r.Header.Get("Proxy-Authorization")
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer proxy.Close()
+	address := strings.Replace(proxy.URL, "http://", "http://user:password@", 1)
+	client := newHTTPClient(t, "http://service.invalid", &tminus.ClientOptions{HTTPProxy: address, Namespace: "I"})
+	results, err := client.Ack(t.Context(), "t", "g", []string{"h"})
+	if err != nil || errors.Join(results...) != nil {
+		t.Errorf("%v, %v", results, err)
+	}
+	want := "DELETE http://service.invalid/topics/t/messages?consumer=g&ns=I Basic dXNlcjpwYXNzd29yZA=="
+	if got := <-targets; got != want {
+		t.Error(got)
+	}
+	if _, err := tminus.NewHTTPClient("http://service.invalid", &tminus.ClientOptions{HTTPProxy: "socks9://x"}); !errors.Is(err, tminus.ErrInvalidArgument) {
+		t.Errorf("%v", err)
 	}
 }

@@ -137,11 +137,9 @@ func TestCodesOfTheServiceHaveAKind(t *testing.T) {
 		{400, "InvalidDigest", tminus.ErrMessageRefused, false},
 		{500, "InternalError", tminus.ErrServer, true},
 	}
-	var asked int
-	server := startPeer(t, func(int, request) answer { return refused(rows[asked].status, rows[asked].code) })
+	server := startPeer(t, func(n int, _ request) answer { return refused(rows[n-1].status, rows[n-1].code) })
 	producer := server.client(t).GetProducer("", "t")
-	for i, row := range rows {
-		asked = i
+	for _, row := range rows {
 		_, err := producer.PublishMessage(mq.PublishMessageRequest{MessageBody: "b"})
 		e := checkError(t, err, &mq.ErrMqServer, row.kind)
 		if int(e.ResponseCode) != row.status || e.Refusal.Code != row.code || e.Refusal.Message != "no" || e.Retryable != row.retryable {

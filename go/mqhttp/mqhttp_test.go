@@ -4,6 +4,8 @@ import (
 	stderrors "errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -322,4 +324,22 @@ func TestMessagesCrossTheProtocols(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestTheEnvironmentNamesTheAuthorityToTrust(t *testing.T) {
+	broker := tminustest.Start(t, tminustest.TLS())
+	message := mq.PublishMessageRequest{MessageBody: "b"}
+	endpoint := "https://" + broker.Endpoint()
+	_, err := newClient(t, endpoint, 5*time.Second).GetProducer("", "t").PublishMessage(message)
+	if e := checkError(t, err, &mq.ErrSendRequestFailed, tminus.ErrTLS); e.Outcome != tminus.NotSent {
+		t.Errorf("outcome %v", e.Outcome)
+	}
+	authority := filepath.Join(t.TempDir(), "ca.pem")
+	t.Setenv("TMINUS_TLS_CA", authority)
+	_, err = newClient(t, endpoint, 5*time.Second).GetProducer("", "t").PublishMessage(message)
+	checkError(t, err, &mq.ErrSendRequestFailed, tminus.ErrIO)
+	if err := os.WriteFile(authority, broker.CA(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, newClient(t, endpoint, 5*time.Second).GetProducer("", "t"), message)
 }
