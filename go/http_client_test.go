@@ -140,7 +140,7 @@ func TestRequestsGoThroughTheProxyThatIsNamed(t *testing.T) {
 	if err != nil || errors.Join(results...) != nil {
 		t.Errorf("%v, %v", results, err)
 	}
-	want := "DELETE http://service.invalid/topics/t/messages?consumer=g&ns=I Basic dXNlcjpwYXNzd29yZA=="
+	want := "DELETE http://service.invalid:80/topics/t/messages?consumer=g&ns=I Basic dXNlcjpwYXNzd29yZA=="
 	if got := <-targets; got != want {
 		t.Error(got)
 	}

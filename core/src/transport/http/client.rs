@@ -126,11 +126,16 @@ impl Client {
         };
         let answered = tokio::select! {
             biased;
-            _ = closed.wait_for(|closed| *closed) => {
-                return Err(Error::new(ErrorKind::Closed, call.operation, "the client was shut down").with_outcome(outcome()));
-            }
+            _ = closed.wait_for(|closed| *closed) => Ok(Err(shut_down(call.operation, outcome()))),
             answered = timeout_at(call.deadline.into(), self.exchange(call.operation, request)) => answered,
         };
+        // A call may see its connection end with the client before it sees the end of the client.
+        if let Ok(Err(error)) = &answered
+            && error.kind() == ErrorKind::ConnectionClosed
+            && *self.closed.borrow()
+        {
+            return Err(shut_down(call.operation, error.outcome()));
+        }
         answered.unwrap_or_else(|_| {
             let outcome = outcome();
             let what = if outcome == Outcome::NotSent { "no connection to" } else { "no answer from" };
@@ -216,4 +221,8 @@ impl Client {
 fn tls_refusal(error: &hyper::Error) -> Option<String> {
     let error = error.source()?.downcast_ref::<io::Error>()?;
     tls::is_refusal(error).then(|| tls::explain(error)).flatten()
+}
+
+fn shut_down(operation: &'static str, outcome: Outcome) -> Error {
+    Error::new(ErrorKind::Closed, operation, "the client was shut down").with_outcome(outcome)
 }
