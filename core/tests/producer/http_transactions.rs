@@ -139,6 +139,19 @@ async fn nobody_is_asked_where_nobody_wants_to_know() {
 }
 
 #[tokio::test]
+async fn the_questions_of_a_producer_that_has_asked_for_none_end_with_it_too() {
+    let broker = virtual_broker().await;
+    let (producer, checks) = Producer::start_with_checks(options(&broker)).await.unwrap();
+    let waiting = tokio::spawn(async move { checks.next(1).await });
+    tokio::task::yield_now().await;
+    producer.shutdown().await;
+    assert!(waiting.await.unwrap().is_empty());
+    let (producer, checks) = Producer::start_with_checks(options(&broker)).await.unwrap();
+    producer.shutdown().await;
+    assert!(checks.next(1).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_half_message_cannot_be_scheduled_and_needs_a_handle() {
     let server = Raw::start(|_, _| Reply::With(published("hello"))).await;
     let producer = producer(server.address).await;

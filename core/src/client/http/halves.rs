@@ -49,7 +49,8 @@ impl Halves {
         let service = Arc::clone(service);
         tokio::spawn(async move {
             tokio::select! {
-                // The end of the producer.
+                () = service.closed() => return,
+                // The end of a producer that was not shut down.
                 () = async { while topics.changed().await.is_ok() {} } => return,
                 known = wanted.wait_for(|wanted| *wanted) => if known.is_err() { return },
             }
@@ -60,9 +61,10 @@ impl Halves {
             loop {
                 tokio::select! {
                     biased;
+                    () = poller.service.closed() => return,
                     () = poller.questions.closed() => return,
                     changed = topics.changed() => if changed.is_err() { return },
-                    Some(()) = polls.next() => return,
+                    Some(()) = polls.next() => {}
                 }
                 for topic in topics.borrow_and_update().iter() {
                     if polled.insert(topic.clone()) {

@@ -225,6 +225,11 @@ impl Service {
         settled(operation, &answer, handles)
     }
 
+    /// Waits for the shutdown.
+    pub(super) async fn closed(&self) {
+        self.transport.closed().await;
+    }
+
     /// Closes the connections; calls under way end with `Closed`. Idempotent.
     pub(crate) async fn shutdown(&self) {
         self.transport.shutdown().await;

@@ -209,6 +209,12 @@ impl Client {
         Fault::new(ErrorKind::ConnectionClosed, text)
     }
 
+    /// Waits for the shutdown.
+    pub(crate) async fn closed(&self) {
+        // The sender is ours: it cannot go first.
+        let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
+    }
+
     /// Ends calls under way with `Closed` and closes the connections. Idempotent.
     pub(crate) async fn shutdown(&self) {
         self.closed.send_replace(true);
