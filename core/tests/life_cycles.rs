@@ -142,14 +142,7 @@ async fn simple(endpoint: &str, cycle: usize, end: End) {
 
 async fn fail(protocol: &str) {
     let endpoint = format!("{protocol}://127.0.0.1:1");
-    let error = if protocol == "http" {
-        // Producers dial with the first message there.
-        let options =
-            PushConsumerOptions::new(&endpoint, "push").unwrap().subscribe("T", FilterExpression::all());
-        PushConsumer::start(options, async |_| ConsumeResult::Success).await.unwrap_err()
-    } else {
-        Producer::start(ProducerOptions::new(&endpoint).unwrap()).await.unwrap_err()
-    };
+    let error = Producer::start(ProducerOptions::new(&endpoint).unwrap()).await.unwrap_err();
     let kinds = [ErrorKind::NameServerUnreachable, ErrorKind::BrokerUnreachable];
     assert!(kinds.contains(&error.kind()), "{error}");
 }

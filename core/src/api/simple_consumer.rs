@@ -17,7 +17,8 @@ use crate::options::{FilterExpression, SimpleConsumerOptions};
 pub struct SimpleConsumer(Arc<SimpleClient>);
 
 impl SimpleConsumer {
-    /// Checks the options and connects; over ApsaraMQ HTTP the first receive does that.
+    /// Checks the options and connects. Over ApsaraMQ HTTP nothing is asked for yet: a topic or key that is wrong shows with
+    /// the first receive.
     ///
     /// # Errors
     /// `InvalidArgument`, also if order is asked for over gRPC and the group does not keep it; `Unsupported` where the

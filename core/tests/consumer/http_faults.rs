@@ -196,7 +196,7 @@ async fn an_acknowledgement_that_fails_is_told_again() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_or_address_shows_at_the_start_of_a_push_consumer() {
+async fn a_wrong_address_shows_at_the_start_and_a_wrong_key_at_that_of_a_push_consumer() {
     let mut options = BrokerOptions::default();
     options.credentials = vec![tminus::Credentials::new("ak", "sk")];
     let broker = Broker::start(options).await.unwrap();
@@ -209,5 +209,8 @@ async fn a_wrong_key_or_address_shows_at_the_start_of_a_push_consumer() {
     let nowhere = PushConsumerOptions::new(&format!("http://{unused}"), "g").unwrap();
     let error =
         PushConsumer::start_stream(nowhere.subscribe("T", FilterExpression::all())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BrokerUnreachable, "{error}");
+    let nowhere = SimpleConsumerOptions::new(&format!("http://{unused}"), "g").unwrap();
+    let error = SimpleConsumer::start(nowhere).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BrokerUnreachable, "{error}");
 }

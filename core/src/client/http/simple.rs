@@ -42,11 +42,12 @@ impl Simple {
         check_runtime()?;
         let SimpleConsumerOptions { client, group, subscriptions, await_duration, orderly } = options;
         let tagged = |(topic, filter)| Ok((topic, tag_of("start", &filter)?));
-        let receiver = Arc::new(Receiver::new(client, group, orderly)?);
+        let subscriptions = subscriptions.into_iter().map(tagged).collect::<Result<_>>()?;
+        let receiver = Receiver::new(client, group, orderly)?;
         receiver.probe().await?;
         Ok(Self {
-            subscriptions: Mutex::new(subscriptions.into_iter().map(tagged).collect::<Result<_>>()?),
-            receiver,
+            subscriptions: Mutex::new(subscriptions),
+            receiver: Arc::new(receiver),
             await_duration,
             polls: Polls::default(),
             turn: AtomicUsize::new(fastrand::usize(..1024)),
