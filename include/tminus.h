@@ -911,8 +911,8 @@ tminus_status_t tminus_producer_options_init(struct tminus_producer_options_t *o
                                              size_t size,
                                              struct tminus_error_t **error);
 
-// Starts a producer: checks the options and connects to a name server or proxy. `options` NULL: all defaults. Free it with
-// `tminus_producer_free`.
+// Starts a producer: checks the options and connects to a name server, proxy or service. `options` NULL: all defaults.
+// Free it with `tminus_producer_free`.
 tminus_status_t tminus_producer_start(const struct tminus_client_options_t *client,
                                       const struct tminus_producer_options_t *options,
                                       const struct tminus_cancel_t *cancel,

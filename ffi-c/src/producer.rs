@@ -30,8 +30,8 @@ impl Handle for tminus_producer_t {
     }
 }
 
-/// Starts a producer: checks the options and connects to a name server or proxy. `options` NULL: all defaults. Free it with
-/// `tminus_producer_free`.
+/// Starts a producer: checks the options and connects to a name server, proxy or service. `options` NULL: all defaults.
+/// Free it with `tminus_producer_free`.
 ///
 /// # Safety
 /// Pointers are NULL or valid as their types say; `out` and `error` are places for one pointer.

@@ -16,7 +16,8 @@ use crate::options::ClientOptions;
 /// [`SimpleConsumer`](super::SimpleConsumer) and [`PushConsumer`](super::PushConsumer) stand on the same calls and work
 /// over every protocol.
 ///
-/// Cloning is cheap and shares the connections; all methods may be called from many tasks. A call that is dropped is given
+/// Cloning is cheap and shares the connections; all methods may be called from many tasks. At most 64 requests are under way
+/// at a time, consumes not counted; the others take turns, within their deadlines. A call that is dropped is given
 /// up: its connection is closed, and what it asked for may have been done. The instance id is
 /// [`ClientOptions::namespace`].
 #[derive(Clone)]

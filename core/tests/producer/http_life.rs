@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use tminus::{ErrorKind, HttpClient, Outcome, Producer, ProducerOptions};
+use tminus::{ConsumeMode, ErrorKind, HttpClient, HttpConsume, Outcome, Producer, ProducerOptions};
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
 
 use super::http_raw::{
     LONG, Raw, Reply, client, client_options, message, producer, producer_options, published,
@@ -97,6 +98,49 @@ async fn a_dropped_call_or_client_closes_its_connection() {
     // One was that of the start.
     server.ended(4).await;
     assert_eq!(server.count(), 3);
+}
+
+#[tokio::test]
+async fn a_burst_does_not_open_a_connection_a_message() {
+    let server = Raw::start(|_, seen| match seen.line() {
+        line if line.starts_with("GET") => Reply::Silence,
+        _ => Reply::With(published("hello")),
+    })
+    .await;
+    let client = client(server.address);
+    // What the server holds is in nobody's way.
+    let consumers: Vec<_> = (0..70).map(|_| consume_for_long(client.clone())).collect();
+    while server.count() < consumers.len() {
+        tokio::task::yield_now().await;
+    }
+    let publish = |_| {
+        let client = client.clone();
+        tokio::spawn(async move { client.publish(message(), LONG).await })
+    };
+    for published in (0..500).map(publish).collect::<Vec<_>>() {
+        published.await.unwrap().unwrap();
+    }
+    assert_eq!(server.count(), consumers.len() + 500);
+    let connections = server.connections() - consumers.len();
+    assert!(connections <= 2 * 64, "{connections} connections");
+    client.shutdown().await;
+    for consumer in consumers {
+        assert_eq!(consumer.await.unwrap(), Some(ErrorKind::Closed));
+    }
+}
+
+fn consume_for_long(client: HttpClient) -> JoinHandle<Option<ErrorKind>> {
+    tokio::spawn(async move {
+        let wanted = HttpConsume {
+            topic: "orders".into(),
+            group: "GID_g".into(),
+            tag: String::new(),
+            mode: ConsumeMode::Concurrent,
+            max: 1,
+            wait: Duration::from_secs(30),
+        };
+        client.consume(&wanted).await.err().map(|error| error.kind())
+    })
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 #define _POSIX_C_SOURCE 200809L
 #include "http.h"
 
-enum { HIDDEN_MS = 300000, DELAY_MS = 10000, CHECK_AFTER_S = 10, MANY = 10 };
+#include <sys/resource.h>
+
+enum { HIDDEN_MS = 300000, DELAY_MS = 10000, CHECK_AFTER_S = 10, MANY = 500, FEW_FILES = 256 };
 
 static void everything_arrives(tminus_broker_t *broker, tminus_http_client_t *client)
 {
@@ -160,10 +162,13 @@ static void transactions(tminus_broker_t *broker, tminus_http_client_t *client, 
 
 static void submitted(tminus_http_client_t *client, tminus_queue_t *queue)
 {
+    // A burst does not take a connection a message.
+    struct rlimit files = {FEW_FILES, FEW_FILES};
+    CHECK(setrlimit(RLIMIT_NOFILE, &files) == 0);
     tminus_completion_t completion;
     tminus_message_t message = message_for(TOPIC, "many");
     for (uint64_t i = 0; i < MANY; i++)
-        OK(tminus_http_client_submit_publish(client, &message, -1, queue, i, NULL, &error));
+        OK(tminus_http_client_submit_publish(client, &message, WAIT_MS, queue, i, NULL, &error));
     for (int i = 0; i < MANY; i++) {
         completion = wait_one(queue);
         CHECK(completion.kind == TMINUS_COMPLETION_SEND && completion.status == TMINUS_OK);

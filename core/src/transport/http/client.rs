@@ -11,7 +11,7 @@ use http_body_util::Full;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::TokioTimer;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout_at;
 use tower_service::Service;
 
@@ -27,8 +27,9 @@ use crate::transport::{Fault, tls};
 /// Unused connections are closed after this time: earlier than servers and middle boxes close them, so that a request
 /// hardly ever meets a connection that is just being closed.
 const IDLE: Duration = Duration::from_secs(20);
-/// Unused connections that are kept.
-const MAX_IDLE: usize = 64;
+/// Requests under way at the same time, and unused connections that are kept: more would be dialled for one request each,
+/// until there is no file descriptor left. Consumes do not count, because the server may hold them.
+const MAX_UNDER_WAY: usize = 64;
 /// The longest answer: 16 messages of 4 MiB, with room for what XML writes longer.
 const MAX_CONTENT_BYTES: usize = 128 * 1024 * 1024;
 /// What is read of an answer that is no success.
@@ -54,6 +55,7 @@ pub(crate) struct Client {
     address: String,
     headers: Headers,
     tasks: Tasks,
+    turns: Semaphore,
     closed: watch::Sender<bool>,
 }
 
@@ -80,9 +82,10 @@ impl Client {
         let http = legacy::Client::builder(tasks.clone())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(MAX_IDLE)
+            .pool_max_idle_per_host(MAX_UNDER_WAY)
             .build(connector.clone());
-        Ok(Self { http, connector, service, address, headers, tasks, closed: watch::Sender::new(false) })
+        let (turns, closed) = (Semaphore::new(MAX_UNDER_WAY), watch::Sender::new(false));
+        Ok(Self { http, connector, service, address, headers, tasks, turns, closed })
     }
 
     /// `host:port` of the service.
@@ -127,7 +130,7 @@ impl Client {
         let answered = tokio::select! {
             biased;
             _ = closed.wait_for(|closed| *closed) => Ok(Err(shut_down(call.operation, outcome()))),
-            answered = timeout_at(call.deadline.into(), self.exchange(call.operation, request)) => answered,
+            answered = timeout_at(call.deadline.into(), self.take_turn(call, request)) => answered,
         };
         // A call may see its connection end with the client before it sees the end of the client.
         if let Ok(Err(error)) = &answered
@@ -158,6 +161,12 @@ impl Client {
         *request.uri_mut() = Uri::from_parts(parts).map_err(|e| unusable(e.to_string()))?;
         *request.method_mut() = call.method.clone();
         Ok(request)
+    }
+
+    async fn take_turn(&self, call: &Call, request: Request<Full<Bytes>>) -> Result<Answer> {
+        let is_held = call.method == Method::GET;
+        let _turn = if is_held { None } else { self.turns.acquire().await.ok() };
+        self.exchange(call.operation, request).await
     }
 
     async fn exchange(&self, operation: &'static str, request: Request<Full<Bytes>>) -> Result<Answer> {
