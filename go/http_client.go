@@ -127,7 +127,7 @@ func (c *HTTPClient) EndTransaction(ctx context.Context, topic, group, handle st
 	return fault(ctx, c.core.EndTransaction(ctx, topic, group, handle, int32(resolution)))
 }
 
-// SetCredentials signs all requests from now on with other credentials.
+// SetCredentials signs all requests from now on with other credentials. Refused for a client that was made without.
 func (c *HTTPClient) SetCredentials(credentials Credentials) error {
 	return fault(nil, c.core.SetCredentials(capi.Credentials(credentials)))
 }

@@ -130,7 +130,11 @@ func TestTheEndOfATransactionNamesTheGroupWithoutAnInstance(t *testing.T) {
 }
 
 func TestAConsumeThatNobodyReadsEnds(t *testing.T) {
-	server := startPeer(t, func(int, request) answer { return refused(http.StatusNotFound, "MessageNotExist") })
+	asked := make(chan struct{}, 2)
+	server := startPeer(t, func(int, request) answer {
+		asked <- struct{}{}
+		return refused(http.StatusNotFound, "MessageNotExist")
+	})
 	ended := make(chan struct{})
 	consume := func(client *mq.AliyunMQClient) {
 		client.GetConsumer("", "t", "g", "").
@@ -146,9 +150,7 @@ func TestAConsumeThatNobodyReadsEnds(t *testing.T) {
 	}
 	client := server.client(t)
 	go consume(client)
-	for len(server.got()) == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	<-asked
 	client.Close()
 	wait("the client was closed")
 	go consume(newClient(t, server.endpoint, 100*time.Millisecond))
