@@ -47,8 +47,8 @@ type Producer struct {
 
 // NewProducer connects to a server of endpoint: "host:port" or "remoting://host:port" names a name server,
 // "grpc://host:port" a proxy, "remotings://" and "grpcs://" with TLS, several separated by ";"; "http://host" or
-// "https://host" an ApsaraMQ HTTP service, which is reached with the first send. options nil: the defaults. Close it after
-// use.
+// "https://host" an ApsaraMQ HTTP service, which checks keys and topics with the first send. options nil: the defaults.
+// Close it after use.
 func NewProducer(ctx context.Context, endpoint string, options *ProducerOptions) (*Producer, error) {
 	if options == nil {
 		options = &ProducerOptions{}

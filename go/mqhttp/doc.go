@@ -6,8 +6,8 @@
 // # What is different
 //
 // A publish is never repeated by itself, and neither is a consume: a message is published once or the error says that it
-// may have been. Every error is an [errors.ErrCode] of gogap as before, with the namespace, numbers and texts of the
-// official SDK, and beside that a [*tminus.Error]:
+// may have been. Every error is an [errors.ErrCode] of gogap as before, with the namespace and numbers of the official
+// SDK, and beside that a [*tminus.Error]:
 //
 //	if errors.Is(err, tminus.ErrMessageNotFound) { … }           // nothing to consume
 //	var e *tminus.Error
