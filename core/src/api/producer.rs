@@ -74,7 +74,7 @@ impl Producer {
     /// Before anything is sent: `InvalidMessage` (over ApsaraMQ HTTP also for text that XML or its properties cannot
     /// carry), `InvalidDeliveryTime`, `DelayUnsupported`, `TopicTypeMismatch`, `Unsupported`, `Closed`. Then those of the
     /// last attempt: `TopicNotFound`, `PermissionDenied`, `MessageRefused`, `InvalidDeliveryTime`, `Busy`, `ClockSkew`,
-    /// `Server`, `BrokerUnreachable`, `ConnectionClosed`, `Timeout`, …; [`Error::outcome`](crate::Error::outcome) says
+    /// `Server`, `BrokerUnreachable`, `ConnectionClosed`, `Timeout`, …; [`Error::outcome`](crate::error::Error::outcome) says
     /// whether any attempt may have been stored.
     pub async fn send(&self, message: Message) -> Result<SendReceipt> {
         self.0.send(message, Target::Any, None).await
