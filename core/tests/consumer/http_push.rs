@@ -61,6 +61,33 @@ async fn what_is_not_consumed_comes_again_by_itself_whatever_the_handler_said() 
     producer.shutdown().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_fails_on_the_way_everything_is_consumed() {
+    let broker = hasty_broker().await;
+    let listener = |message: MessageView| async move {
+        let fails = body(&message) % 10 == 0 && message.delivery_attempt() == 1;
+        if fails { ConsumeResult::RetryLater } else { ConsumeResult::Success }
+    };
+    let first = PushConsumer::start(push_options(&broker), listener).await.unwrap();
+    let second = PushConsumer::start(push_options(&broker), listener).await.unwrap();
+    let faults = [Fault::CloseBefore, Fault::CloseAfter, Fault::Gateway, Fault::Corrupt, Fault::CloseAfter];
+    for fault in faults {
+        broker.inject(RECEIVE, 2, fault.clone());
+        broker.inject(ACK, 2, fault);
+    }
+    let producer = producer(&broker).await;
+    let mut ids = Vec::new();
+    for n in 0..300 {
+        ids.push(producer.send(Message::new("T", n.to_string())).await.unwrap().message_id);
+    }
+    let is_consumed =
+        |id: &String| broker.message_stage("T", "g", id) == tminus::broker::MessageStage::Acknowledged;
+    until("all are consumed", || ids.iter().all(is_consumed)).await;
+    first.shutdown().await;
+    second.shutdown().await;
+    producer.shutdown().await;
+}
+
 #[tokio::test]
 async fn no_more_is_received_than_handlers_will_have_soon() {
     let broker = broker_with_topic().await;
