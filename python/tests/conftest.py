@@ -41,7 +41,7 @@ def virtual_broker(rocketmq_virtual_broker: Broker) -> Broker:
     return rocketmq_virtual_broker
 
 
-@pytest.fixture(params=["remoting", "grpc"])
+@pytest.fixture(params=["remoting", "grpc", "http"])
 def scheme(request: pytest.FixtureRequest) -> str:
     """Of an endpoint: the protocol is the only difference."""
     return str(request.param)
@@ -49,7 +49,7 @@ def scheme(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def producer(broker: Broker, scheme: str) -> Iterator[tminus.Producer]:
-    with tminus.Producer(f"{scheme}://{broker.endpoint}") as producer:
+    with tminus.Producer(f"{scheme}://{broker.endpoint}", body_encoding="base64") as producer:
         yield producer
 
 

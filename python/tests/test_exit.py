@@ -25,7 +25,7 @@ producer = tminus.Producer(endpoint, checker=unknown).start()
 consumer = tminus.PushConsumer(endpoint, "exits", "exits", listener, consume_from="first_offset").start()
 reader = tminus.PushConsumer(endpoint, "reads", "exits", consume_from="first_offset").start()
 threading.Thread(target=lambda: [None for _ in reader], daemon=True).start()
-if endpoint.startswith("grpc"):
+if not endpoint.startswith("remoting"):
     simple = tminus.SimpleConsumer(endpoint, "simple", "quiet").start()
     threading.Thread(target=lambda: simple.receive(1, timedelta(seconds=30)), daemon=True).start()
 message = tminus.Message("exits", b"x")

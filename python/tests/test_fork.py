@@ -26,7 +26,7 @@ reader = tminus.PushConsumer(endpoint, "reader", "forked", consume_from="first_o
 producer.send(tminus.Message("forked", b"parent"))
 transaction = producer.send_transaction(half)
 simple = received = None
-if endpoint.startswith("grpc"):
+if not endpoint.startswith("remoting"):
     simple = tminus.SimpleConsumer(endpoint, "simple", "forked").start()
     (received,) = simple.receive(1, timedelta(seconds=30))
 (delivery,) = reader.receive()

@@ -52,7 +52,7 @@ def test_an_idle_consumer_stops_at_once(broker: Broker, topic: str, scheme: str)
             return tminus.SimpleConsumer(endpoint, f"{kind}-{number}", topic).start()
         return tminus.PushConsumer(endpoint, f"{kind}-{number}", topic, lambda message: None).start()
 
-    for kind in ("push", "simple") if scheme == "grpc" else ("push",):
+    for kind in ("push", "simple") if scheme != "remoting" else ("push",):
         consumers = [group(kind, number) for number in range(ROUNDS)]
         stopped = best_ms(lambda consumers=consumers: consumers.pop().close())
         print(f"{scheme}: {kind} consumer stopped in {stopped:.1f} ms")
@@ -77,9 +77,12 @@ def cycle():
         producer.send(tminus.Message("cycles", b"x"))
     with tminus.PushConsumer(endpoint, "cycles", "cycles", lambda message: None, concurrency=1):
         pass
-    if endpoint.startswith("grpc"):
+    if not endpoint.startswith("remoting"):
         with tminus.SimpleConsumer(endpoint, "simple-cycles", "cycles"):
             pass
+    if endpoint.startswith("http"):
+        with tminus.HttpClient(endpoint) as client:
+            client.publish(tminus.Message("cycles", b"x"))
 
 for _ in range(cycles // 10):
     cycle()

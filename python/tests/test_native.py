@@ -87,6 +87,7 @@ def test_close_ends_it_and_can_be_repeated(broker: Broker, topic: str):
     assert list(consumer) == []
 
 
+@pytest.mark.parametrize("scheme", ["remoting", "grpc"])
 def test_batch_one_way_and_by_key(broker: Broker, producer: tminus.Producer, topic: str, consume: Consume):
     inbox = Inbox()
     consume(broker, topic, inbox)
@@ -98,6 +99,7 @@ def test_batch_one_way_and_by_key(broker: Broker, producer: tminus.Producer, top
     assert bodies == sorted([b"batch %d" % i for i in range(10)] + [b"one way"] + [b"by key"] * 8)
 
 
+@pytest.mark.parametrize("scheme", ["remoting", "grpc"])
 def test_chosen_queues(broker: Broker, producer: tminus.Producer, topic: str, scheme: str, consume: Consume):
     broker.create_topic(topic)
     queues = producer.queues(topic)
@@ -201,6 +203,7 @@ def test_a_wrong_answer_is_said_and_retried(
     assert "a listener returns None, a ConsumeResult or RetryAfterLevel(n)" in caplog.text
 
 
+@pytest.mark.parametrize("scheme", ["remoting", "grpc"])
 def test_answers_decide_what_comes_next(virtual_broker: Broker, topic: str, scheme: str, consume: Consume):
     attempts, dead_letters = Inbox(), Inbox()
     answers = [tminus.RetryAfterLevel(5), tminus.ConsumeResult.DEAD_LETTER]

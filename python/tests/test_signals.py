@@ -45,6 +45,9 @@ except KeyboardInterrupt:
         ("grpc", "send"),
         ("grpc", "receive"),
         ("grpc", "simple receive"),
+        ("http", "send"),
+        ("http", "receive"),
+        ("http", "simple receive"),
     ],
 )
 def test_ctrl_c(broker: Broker, tmp_path: Path, scheme: str, call: str):

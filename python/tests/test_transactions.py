@@ -1,4 +1,4 @@
-"""Transactions and recall, over both protocols."""
+"""Transactions, over every protocol, and recall."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from conftest import PATIENCE, Consume, Inbox, seconds
 from tminus.aio import AsyncProducer
 from tminus.testing import Broker
 
-FIRST_CHECK = seconds(6)
-NEXT_CHECK = seconds(30)
+END_TRANSACTION = 37
+"""The request code of a commit or rollback."""
+FIRST_CHECK = seconds(10)
+NEXT_CHECK = {"remoting": seconds(30), "grpc": seconds(30), "http": seconds(300)}
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -67,7 +69,7 @@ def test_an_open_transaction_is_asked_for(virtual_broker: Broker, topic: str, sc
         first = checker.asked.next()
         assert (first.body, first.tag, first.keys) == (b"open", "t", ("k",))
         assert (first.topic, first.message_id) == (topic, receipt.message_id)
-        virtual_broker.advance(NEXT_CHECK)
+        virtual_broker.advance(NEXT_CHECK[scheme])
         assert checker.asked.next().message_id == receipt.message_id
         consume(virtual_broker, topic, inbox)
         assert inbox.next().body == b"open"
@@ -85,7 +87,7 @@ def test_a_failing_checker_is_said_and_asked_again(
         producer.send_transaction(tminus.Message(topic, b"open"))
         virtual_broker.advance(FIRST_CHECK)
         checker.asked.next()
-        virtual_broker.advance(NEXT_CHECK)
+        virtual_broker.advance(NEXT_CHECK[scheme])
         checker.asked.next()
     assert "the transaction checker failed on MessageView" in caplog.text
     said = (
@@ -129,7 +131,7 @@ def test_asyncio(virtual_broker: Broker, topic: str, scheme: str, consume: Consu
                     raise LookupError
             await producer.send_transaction(tminus.Message(topic, b"open"))
             virtual_broker.advance(FIRST_CHECK)
-            while not asked:
+            while virtual_broker.request_count(END_TRANSACTION) < 3:
                 await asyncio.sleep(0.001)
             assert threading.active_count() <= threads + 1  # what carries the log
 
@@ -140,6 +142,7 @@ def test_asyncio(virtual_broker: Broker, topic: str, scheme: str, consume: Consu
     assert asked == [b"open"]
 
 
+@pytest.mark.parametrize("scheme", ["remoting", "grpc"])
 def test_recall(virtual_broker: Broker, topic: str, scheme: str, consume: Consume):
     inbox = Inbox()
     consume(virtual_broker, topic, inbox)
@@ -160,6 +163,7 @@ def test_recall(virtual_broker: Broker, topic: str, scheme: str, consume: Consum
         assert inbox.empty()
 
 
+@pytest.mark.parametrize("scheme", ["remoting", "grpc"])
 def test_recall_from_asyncio(virtual_broker: Broker, topic: str, scheme: str):
     async def main() -> None:
         endpoint = f"{scheme}://{virtual_broker.endpoint}"

@@ -59,7 +59,8 @@ class PushConsumer(_native.PushConsumer):
     The other arguments: `model` (`"clustering"`, `"broadcasting"`), `orderly` (False), `consume_from`
     (`"last_offset"`, `"first_offset"` or an aware datetime) for a group without stored offsets,
     `max_reconsume_times` (16) retries before a message becomes a dead letter, `consume_timeout` (15 min) after which an
-    unsettled message is given back, and `credentials`, `tls`, `namespace`, `client_id` as for a `Producer`.
+    unsettled message is given back, and `credentials`, `tls`, `namespace`, `client_id`, `http_proxy` as for a
+    `Producer`.
     """
 
     _threads: tuple[threading.Thread, ...] = ()

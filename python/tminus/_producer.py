@@ -23,7 +23,8 @@ class Producer(_native.Producer):
     ```
 
     `endpoint` says where and by which protocol: `host:port` are name servers (`remotings://host:port` with TLS),
-    `grpc://host:port` is a proxy of RocketMQ 5 (`grpcs://` with TLS); several are separated by `;`. Others:
+    `grpc://host:port` is a proxy of RocketMQ 5 (`grpcs://` with TLS); several are separated by `;`. `http://host` is
+    an ApsaraMQ HTTP service (`https://` with TLS). Others:
 
     - `send_timeout` (3 s): deadline of a send, shared by all its attempts; `retries` (2): further attempts, each on
       another broker if there is one.
@@ -32,9 +33,14 @@ class Producer(_native.Producer):
     - `max_body_bytes` (4 MiB); bodies from `compress_above_bytes` (4096) are compressed with zlib at
       `compress_level` (5).
     - `topics`: looked up at the start, so that it fails early; over gRPC, servers ask about transactions on these.
+    - over ApsaraMQ HTTP: `allow_duplicates` (False: a send that may have been stored is not tried again),
+      `body_encoding` (`"text"`: what XML cannot carry is refused; `"base64"`), `transaction_check_after` (10 s to
+      300 s: when the server first asks about a transaction; 10 s), `http_proxy` (a URL, or `"direct"`; by default what
+      `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say).
     - `checker`: called, on a thread of its own, when a server asks how a transaction ended that was neither committed
       nor rolled back; from `start` or the first transaction on.
-    - `credentials`, `tls` (`True`, or `TlsOptions`), `namespace`, `client_id`.
+    - `credentials`, `tls` (`True`, or `TlsOptions`), `namespace` (over ApsaraMQ HTTP the id of the instance),
+      `client_id`.
     - `server_kind` (`"auto"`): `"apache5"`, `"apache4"`, `"huawei"` or `"alibaba"`, if it is known.
     - `clock`: what delays count by, if it is not the machine's; `tminus.testing.Broker.clock` in tests.
 

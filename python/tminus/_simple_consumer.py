@@ -25,11 +25,12 @@ class SimpleConsumer(_native.SimpleConsumer):
     ```
 
     A received message is hidden from the rest of the group for a while; what is not acknowledged by then comes again.
-    gRPC only: over remoting the start raises `UnsupportedError`.
+    Over gRPC and ApsaraMQ HTTP; over remoting the start raises `UnsupportedError`.
 
     `topics` as for a `PushConsumer`. The other arguments: `await_duration` (15 s) that a `receive` waits when it does
-    not say, and `credentials`, `tls`, `namespace`, `client_id` as for a `Producer`. Calls take a message as it was
-    received, or its `receipt` alone.
+    not say, `orderly` (False; over ApsaraMQ HTTP: the next messages of a message group come when all before them are
+    acknowledged), and `credentials`, `tls`, `namespace`, `client_id`, `http_proxy` as for a `Producer`. Calls take a
+    message as it was received, or its `receipt` alone.
     """
 
     def start(self) -> Self:
@@ -39,7 +40,8 @@ class SimpleConsumer(_native.SimpleConsumer):
         return self
 
     def receive(self, max: int, invisible: timedelta, *, wait: timedelta | None = None) -> list[Received]:
-        """Takes up to `max` (1 to 32) messages, hidden for `invisible` (10 s to 12 h).
+        """Takes up to `max` (1 to 32) messages, hidden for `invisible` (10 s to 12 h; over ApsaraMQ HTTP the server
+        hides them for 300 s, a longer time raises `UnsupportedError`).
 
         Waits at most `wait` for the first one; an empty list says that there was none. What the server has handed out
         for a call that was interrupted comes again after `invisible`.

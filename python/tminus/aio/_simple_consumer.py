@@ -33,7 +33,8 @@ class AsyncSimpleConsumer(Bridge, _native.SimpleConsumer):
         return self
 
     async def receive(self, max: int, invisible: timedelta, *, wait: timedelta | None = None) -> list[Received]:
-        """Takes up to `max` (1 to 32) messages, hidden for `invisible` (10 s to 12 h).
+        """Takes up to `max` (1 to 32) messages, hidden for `invisible` (10 s to 12 h; over ApsaraMQ HTTP the server
+        hides them for 300 s, a longer time raises `UnsupportedError`).
 
         Waits at most `wait` for the first one; an empty list says that there was none. What the server has handed out
         for a cancelled call comes again after `invisible`.
