@@ -65,7 +65,7 @@ async fn what_is_not_consumed_comes_again_by_itself_whatever_the_handler_said() 
 async fn whatever_fails_on_the_way_everything_is_consumed() {
     let broker = hasty_broker().await;
     let listener = |message: MessageView| async move {
-        let fails = body(&message) % 10 == 0 && message.delivery_attempt() == 1;
+        let fails = body(&message).is_multiple_of(10) && message.delivery_attempt() == 1;
         if fails { ConsumeResult::RetryLater } else { ConsumeResult::Success }
     };
     let first = PushConsumer::start(push_options(&broker), listener).await.unwrap();
