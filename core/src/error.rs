@@ -226,7 +226,10 @@ impl fmt::Display for Error {
             write!(f, " (response code {code})")?;
         }
         if self.outcome == Outcome::MaybeSent {
-            write!(f, " [the message may have been stored]")?;
+            f.write_str(match self.operation {
+                "send" => " [the message may have been stored]",
+                _ => " [the server may have carried it out]",
+            })?;
         }
         Ok(())
     }
