@@ -107,6 +107,18 @@ async fn a_producer_is_asked_about_what_it_did_not_end() {
 }
 
 #[tokio::test]
+async fn what_is_said_about_a_transaction_just_before_the_shutdown_is_told() {
+    let broker = virtual_broker().await;
+    let (producer, checks) = Producer::start_with_checks(options(&broker)).await.unwrap();
+    producer.send_transaction(order("said late")).await.unwrap();
+    let waiting = tokio::spawn(async move { checks.next(10).await });
+    broker.advance(FIRST_QUESTION).unwrap();
+    waiting.await.unwrap().remove(0).resolve(TransactionResolution::Commit);
+    producer.shutdown().await;
+    assert_eq!(visible(&broker).await, ["said late"]);
+}
+
+#[tokio::test]
 async fn a_producer_is_asked_about_what_an_earlier_one_of_its_group_left() {
     let broker = virtual_broker().await;
     let earlier = Producer::start(options(&broker)).await.unwrap();

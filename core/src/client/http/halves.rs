@@ -8,9 +8,10 @@ use async_channel::{Sender as Questions, TrySendError};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
-use tokio::time::{sleep, sleep_until};
+use tokio::time::{sleep, sleep_until, timeout};
 
 use super::service::{ConsumeMode, HttpConsume, Service};
+use crate::client::instance::SIGN_OFF;
 use crate::client::simple::Received;
 use crate::client::transaction::{TransactionCheck, TransactionResolution};
 use crate::clock;
@@ -23,17 +24,22 @@ const SHORTEST_POLL: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The topics that a producer has half messages in. Dropping it ends the questions.
-pub(super) struct Halves(watch::Sender<BTreeSet<String>>);
+pub(super) struct Halves {
+    topics: watch::Sender<BTreeSet<String>>,
+    /// Answers that are on their way to the server.
+    answers: Answers,
+}
 
 impl Halves {
     /// Those of `topics`, from before.
     pub(super) fn new(topics: &[String]) -> Self {
-        Self(watch::Sender::new(topics.iter().cloned().collect()))
+        let topics = watch::Sender::new(topics.iter().cloned().collect());
+        Self { topics, answers: Answers(Arc::default()) }
     }
 
     /// Notes that there is one in `topic`.
     pub(super) fn of(&self, topic: &str) {
-        self.0.send_if_modified(|topics| !topics.contains(topic) && topics.insert(topic.to_owned()));
+        self.topics.send_if_modified(|topics| !topics.contains(topic) && topics.insert(topic.to_owned()));
     }
 
     /// Fetches the half messages of `group` and asks `questions` about them, from when they are `wanted` until nobody
@@ -45,8 +51,8 @@ impl Halves {
         questions: Questions<TransactionCheck>,
         mut wanted: watch::Receiver<bool>,
     ) {
-        let mut topics = self.0.subscribe();
-        let service = Arc::clone(service);
+        let mut topics = self.topics.subscribe();
+        let (service, answers) = (Arc::clone(service), self.answers.clone());
         tokio::spawn(async move {
             tokio::select! {
                 () = service.closed() => return,
@@ -55,7 +61,7 @@ impl Halves {
                 known = wanted.wait_for(|wanted| *wanted) => if known.is_err() { return },
             }
             topics.mark_changed();
-            let poller = Poller { service, group, questions };
+            let poller = Poller { service, group, questions, answers };
             let mut polled = BTreeSet::new();
             let mut polls = FuturesUnordered::new();
             loop {
@@ -74,12 +80,38 @@ impl Halves {
             }
         });
     }
+
+    /// Waits until the server was told what has been said so far, for a second at most.
+    pub(super) async fn told(&self) {
+        let _ = timeout(SIGN_OFF, self.answers.0.subscribe().wait_for(|under_way| *under_way == 0)).await;
+    }
+}
+
+/// How many answers are on their way.
+#[derive(Clone)]
+struct Answers(Arc<watch::Sender<usize>>);
+
+impl Answers {
+    /// One more, until what is returned is dropped.
+    fn begin(&self) -> UnderWay {
+        self.0.send_modify(|under_way| *under_way += 1);
+        UnderWay(self.clone())
+    }
+}
+
+struct UnderWay(Answers);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|under_way| *under_way -= 1);
+    }
 }
 
 struct Poller {
     service: Arc<Service>,
     group: String,
     questions: Questions<TransactionCheck>,
+    answers: Answers,
 }
 
 impl Poller {
@@ -126,14 +158,16 @@ impl Poller {
             return;
         }
         let service = Arc::downgrade(&self.service);
-        let runtime = tokio::runtime::Handle::current();
+        let (runtime, answers) = (tokio::runtime::Handle::current(), self.answers.clone());
         let (topic, group, handle) = (wanted.topic.clone(), wanted.group.clone(), half.receipt.handle);
         let check = TransactionCheck::new(half.message, move |resolution| {
             let Some(service) = service.upgrade().filter(|_| resolution != TransactionResolution::Unknown)
             else {
                 return;
             };
+            let under_way = answers.begin();
             runtime.spawn(async move {
+                let _under_way = under_way;
                 let ended = service.end_transaction(&topic, &group, &handle, resolution).await;
                 if let Err(error) = ended {
                     tracing::warn!(%error, "the end of a transaction could not be told; the server asks again");

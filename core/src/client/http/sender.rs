@@ -111,6 +111,7 @@ impl Sender {
     }
 
     pub(crate) async fn shutdown(&self) {
+        self.halves.told().await;
         self.service.shutdown().await;
     }
 
