@@ -97,7 +97,7 @@ def run_delay_programs(
     allowed_ms: float,
     is_done: Callable[[str], bool] = lambda message_id: True,
 ) -> None:
-    """Sends with one program of a language and receives with another, which goes on until `is_done` with the message."""
+    """Sends with one program of a language and receives with another, which goes on until the message `is_done`."""
     consume = [*command(language, consumer), endpoint, topic, group]
     with subprocess.Popen(consume, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as receiver:
         try:
