@@ -67,7 +67,7 @@ conformance:
 	$(CARGO) test --locked -p tminus --all-features --test scenarios apache
 	$(CARGO) test --locked -p tminus --all-features --test broker conformance
 	$(CARGO) test --locked -p tminus --all-features --test producer --test consumer grpc_apache
-	cd go && $(GO) test -count=1 -parallel 4 -run ScenariosOnApache ./...
+	cd go && $(GO) test -count=1 -parallel 2 -run ScenariosOnApache ./...
 	$(VENV)/bin/pytest python/tests/test_scenarios.py -k apache
 	$(VENV)/bin/pytest examples -k apache
 

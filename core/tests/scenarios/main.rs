@@ -32,9 +32,6 @@ fn catalogue() -> Vec<Scenario> {
     files.iter().flat_map(read).collect()
 }
 
-/// Scenarios that run side by side: they wait most of their time, each for its own broker or under names of its own.
-const AT_ONCE: usize = 4;
-
 /// Runs every scenario on `server`, over each of its protocols, and accounts for every id.
 fn run_all(server: server::Server) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -55,7 +52,7 @@ fn run_all(server: server::Server) {
     }
     let run = planned.len();
     let results = stream::iter(planned).map(|(scenario, protocol)| one(scenario, &server, protocol));
-    let results: Vec<Option<String>> = runtime.block_on(results.buffer_unordered(AT_ONCE).collect());
+    let results: Vec<Option<String>> = runtime.block_on(results.buffer_unordered(server.at_once()).collect());
     let failures: Vec<String> = results.into_iter().flatten().collect();
     println!("{}: {run} scenarios run, {left_out} not applicable, {} failed", server.name(), failures.len());
     assert!(run > 0, "no scenario was run");

@@ -23,6 +23,14 @@ impl Server {
         }
     }
 
+    /// Scenarios that run side by side: they wait most of their time, each for its own broker or under names of its own.
+    pub fn at_once(&self) -> usize {
+        match self {
+            Server::Loopback => 4,
+            Server::Apache5 { .. } => 2,
+        }
+    }
+
     /// How late a scheduled message may be on the real clock.
     pub fn lateness_ms(&self) -> i64 {
         match self {
