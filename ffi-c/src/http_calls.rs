@@ -9,11 +9,12 @@ use crate::driver::Payload;
 use crate::error::{tminus_error_t, tminus_status_t};
 use crate::http_client::tminus_http_client_t;
 use crate::http_consume::tminus_http_consume_t;
-use crate::http_request::{Request, block, submit};
+use crate::http_request::Request;
 use crate::message::tminus_message_t;
 use crate::queue::tminus_queue_t;
 use crate::receipt::{self, tminus_receipt_t};
 use crate::receipt_handle::{self, tminus_receipt_handles_t};
+use crate::request::{block, submit};
 
 /// Publishes a message once. `timeout_ms` negative: `request_timeout_ms` of the options. With the property `__TransCheckT`
 /// (10 to 300 s) it is the half message of a transaction, whose handle is `(*receipt)->transaction_id`. `receipt` may be NULL.

@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
-use tminus_core::{HttpClient, HttpConsume, Message, ReceiptHandle, Result, TransactionResolution};
+use tminus_core::{HttpConsume, Message, ReceiptHandle, Result, TransactionResolution};
 
 use crate::batch::{Batch, transaction_resolution};
-use crate::boundary::{block_on, borrow, wait_ms};
-use crate::cancel::tminus_cancel_t;
-use crate::completion::tminus_op_t;
+use crate::boundary::wait_ms;
 use crate::data::{slice, tminus_str_t};
 use crate::driver::{Kind, Payload};
 use crate::http_client::tminus_http_client_t;
 use crate::http_consume::{self, tminus_http_consume_t};
 use crate::message::{self, tminus_message_t};
-use crate::queue::tminus_queue_t;
+use crate::request;
 
 /// What is asked of the client.
 pub(crate) enum Request {
@@ -78,6 +76,10 @@ impl Request {
             })
         }
     }
+}
+
+impl request::Request for Request {
+    type Owner = tminus_http_client_t;
 
     fn kind(&self) -> Kind {
         match self {
@@ -88,60 +90,27 @@ impl Request {
         }
     }
 
-    async fn run(self, client: HttpClient) -> Result<Payload> {
-        Ok(match self {
-            Self::Publish { message, timeout } => Payload::Sent(client.publish(message, timeout).await?),
-            Self::Consume(wanted) => Payload::Batch(Batch::Consumed(client.consume(&wanted).await?)),
-            Self::Ack { topic, group, handles } => {
-                let results = client.ack(&topic, &group, &handles).await?;
-                let receipt = |handle| ReceiptHandle {
-                    topic: topic.clone(),
-                    broker: String::new(),
-                    message_id: String::new(),
-                    handle,
-                };
-                Payload::Handles(handles.into_iter().map(receipt).collect(), results)
-            }
-            Self::End { topic, group, handle, resolution } => {
-                client.end_transaction(&topic, &group, &handle, resolution).await?;
-                Payload::Nothing
-            }
-        })
-    }
-}
-
-/// Does it while the host thread waits.
-///
-/// # Safety
-/// All pointers are NULL or valid.
-pub(crate) unsafe fn block(
-    client: *const tminus_http_client_t,
-    request: Request,
-    cancel: *const tminus_cancel_t,
-) -> Result<Payload> {
-    let kind = request.kind();
-    // SAFETY: the caller's promise.
-    unsafe {
-        let client = borrow(client, kind.operation())?.client.clone();
-        block_on(cancel, kind.operation(), kind.interrupted(), request.run(client))
-    }
-}
-
-/// Does it while the host goes on.
-///
-/// # Safety
-/// All pointers are NULL or valid.
-pub(crate) unsafe fn submit(
-    client: *const tminus_http_client_t,
-    request: Request,
-    queue: *const tminus_queue_t,
-    user_data: u64,
-    op: *mut tminus_op_t,
-) -> Result<()> {
-    let kind = request.kind();
-    // SAFETY: the caller's promise.
-    unsafe {
-        let client = borrow(client, kind.operation())?.client.clone();
-        borrow(queue, kind.operation())?.submit(kind, user_data, op, request.run(client))
+    fn run(self, owner: &Self::Owner) -> impl Future<Output = Result<Payload>> + Send + 'static {
+        let client = owner.client.clone();
+        async move {
+            Ok(match self {
+                Self::Publish { message, timeout } => Payload::Sent(client.publish(message, timeout).await?),
+                Self::Consume(wanted) => Payload::Batch(Batch::Consumed(client.consume(&wanted).await?)),
+                Self::Ack { topic, group, handles } => {
+                    let results = client.ack(&topic, &group, &handles).await?;
+                    let receipt = |handle| ReceiptHandle {
+                        topic: topic.clone(),
+                        broker: String::new(),
+                        message_id: String::new(),
+                        handle,
+                    };
+                    Payload::Handles(handles.into_iter().map(receipt).collect(), results)
+                }
+                Self::End { topic, group, handle, resolution } => {
+                    client.end_transaction(&topic, &group, &handle, resolution).await?;
+                    Payload::Nothing
+                }
+            })
+        }
     }
 }

@@ -34,6 +34,7 @@ mod queue;
 mod receipt;
 mod receipt_handle;
 mod receive;
+mod request;
 mod send;
 mod settings;
 mod simple_consumer;

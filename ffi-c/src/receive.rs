@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use tminus_core::{ReceiptHandle, Result, SimpleConsumer};
+use tminus_core::{ReceiptHandle, Result};
 
 use crate::batch::{self, Batch, tminus_batch_t};
-use crate::boundary::{Out, block_on, borrow, call, wait_ms};
+use crate::boundary::{Out, call, wait_ms};
 use crate::cancel::tminus_cancel_t;
 use crate::completion::tminus_op_t;
 use crate::driver::{Kind, Payload};
 use crate::error::{tminus_error_t, tminus_status_t};
 use crate::queue::tminus_queue_t;
 use crate::receipt_handle::{self, tminus_receipt_handle_t, tminus_receipt_handles_t};
+use crate::request::{self, block, submit};
 use crate::settings::duration;
 use crate::simple_consumer::tminus_simple_consumer_t;
 
@@ -51,6 +52,10 @@ impl Request {
         let receipt = unsafe { receipt_handle::copy(handle, "change invisible")? };
         Ok(Self::ChangeInvisible(receipt, invisible))
     }
+}
+
+impl request::Request for Request {
+    type Owner = tminus_simple_consumer_t;
 
     fn kind(&self) -> Kind {
         match self {
@@ -60,57 +65,32 @@ impl Request {
         }
     }
 
-    async fn run(self, consumer: SimpleConsumer) -> Result<Payload> {
-        Ok(match self {
-            Self::Receive { max, invisible, wait } => {
-                let received = consumer.receive(max, invisible, wait).await?;
-                if received.is_empty() { Payload::Nothing } else { Payload::Batch(Batch::Received(received)) }
-            }
-            Self::Ack(receipt) => {
-                consumer.ack(&receipt).await?;
-                Payload::Nothing
-            }
-            Self::AckAll(receipts) => {
-                let results = consumer.ack_all(&receipts).await;
-                Payload::Handles(receipts, results)
-            }
-            Self::ChangeInvisible(mut receipt, invisible) => {
-                consumer.change_invisible(&mut receipt, invisible).await?;
-                Payload::Handles(vec![receipt], vec![Ok(())])
-            }
-        })
-    }
-}
-
-/// # Safety
-/// All pointers are NULL or valid.
-unsafe fn block(
-    consumer: *const tminus_simple_consumer_t,
-    request: Request,
-    cancel: *const tminus_cancel_t,
-) -> Result<Payload> {
-    let kind = request.kind();
-    // SAFETY: the caller's promise.
-    unsafe {
-        let consumer = borrow(consumer, kind.operation())?.consumer.clone();
-        block_on(cancel, kind.operation(), kind.interrupted(), request.run(consumer))
-    }
-}
-
-/// # Safety
-/// All pointers are NULL or valid.
-unsafe fn submit(
-    consumer: *const tminus_simple_consumer_t,
-    request: Request,
-    queue: *const tminus_queue_t,
-    user_data: u64,
-    op: *mut tminus_op_t,
-) -> Result<()> {
-    let kind = request.kind();
-    // SAFETY: the caller's promise.
-    unsafe {
-        let consumer = borrow(consumer, kind.operation())?.consumer.clone();
-        borrow(queue, kind.operation())?.submit(kind, user_data, op, request.run(consumer))
+    fn run(self, owner: &Self::Owner) -> impl Future<Output = Result<Payload>> + Send + 'static {
+        let consumer = owner.consumer.clone();
+        async move {
+            Ok(match self {
+                Self::Receive { max, invisible, wait } => {
+                    let received = consumer.receive(max, invisible, wait).await?;
+                    if received.is_empty() {
+                        Payload::Nothing
+                    } else {
+                        Payload::Batch(Batch::Received(received))
+                    }
+                }
+                Self::Ack(receipt) => {
+                    consumer.ack(&receipt).await?;
+                    Payload::Nothing
+                }
+                Self::AckAll(receipts) => {
+                    let results = consumer.ack_all(&receipts).await;
+                    Payload::Handles(receipts, results)
+                }
+                Self::ChangeInvisible(mut receipt, invisible) => {
+                    consumer.change_invisible(&mut receipt, invisible).await?;
+                    Payload::Handles(vec![receipt], vec![Ok(())])
+                }
+            })
+        }
     }
 }
 
